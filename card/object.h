@@ -1,0 +1,138 @@
+/*
+ * The nouns every layer shares: records of keys, certificates and PINs as a
+ * card describes them. Plain data, so drivers and faces need no more than this.
+ */
+#ifndef CARD_OBJECT_H
+#define CARD_OBJECT_H
+
+#include "card/base/bytes.h"
+#include "card/base/sha.h"
+
+enum {
+    CARD_LABEL_MAX = 128,       /* bytes of UTF-8 with the NUL */
+    CARD_ID_MAX = 64,           /* bytes of an iD or authId */
+    CARD_PATH_MAX = 16,         /* bytes of a file path or AID */
+    CARD_MAX_KEYS = 32,         /* records kept per card */
+    CARD_MAX_CERTS = 64,
+    CARD_MAX_PINS = 16,
+    CARD_MAX_FILE = 65536,      /* bytes read of any one file */
+    CARD_MAX_SIGNATURE = 1024,  /* bytes: RSA-8192 */
+    CARD_MAX_PIN = 64,          /* bytes */
+    CARD_SERIAL_MAX = 64        /* hex or text with the NUL */
+};
+
+/* iD, authId: short opaque bytes. */
+struct card_id {
+    uint8_t data[CARD_ID_MAX];
+    size_t len;
+};
+
+/* A path (FIDs) or an AID; len 0 means none. */
+struct card_path {
+    uint8_t data[CARD_PATH_MAX];
+    size_t len;
+};
+
+enum card_key_type { CARD_KEY_RSA, CARD_KEY_EC };
+
+/* What a key serves for, by the card's own description; also `usage=`. */
+enum card_use {
+    CARD_USE_AUTH = 1 << 0,    /* TLS client, challenge: signs hashes */
+    CARD_USE_SIGN = 1 << 1,    /* nonRepudiation: documents */
+    CARD_USE_DECRYPT = 1 << 2
+};
+
+/* What the card can compute with a key, as its driver knows. */
+enum card_can {
+    CARD_CAN_PKCS1 = 1 << 0,        /* EMSA-PKCS1-v1_5 over any DigestInfo */
+    CARD_CAN_PKCS1_HASH = 1 << 1,   /* the same over SHA-1 and SHA-256 only */
+    CARD_CAN_MIDSTATE = 1 << 2,     /* it can finish the hash itself */
+    CARD_CAN_DECRYPT_PKCS1 = 1 << 3 /* RSAES-PKCS1-v1_5, unpads itself */
+};
+
+/*
+ * ISO 7816-15 KeyUsageFlags: bit n of the BIT STRING is 1 << n here.
+ */
+enum p15_usage {
+    P15_USAGE_ENCRYPT = 1 << 0,
+    P15_USAGE_DECRYPT = 1 << 1,
+    P15_USAGE_SIGN = 1 << 2,
+    P15_USAGE_SIGN_RECOVER = 1 << 3,
+    P15_USAGE_WRAP = 1 << 4,
+    P15_USAGE_UNWRAP = 1 << 5,
+    P15_USAGE_VERIFY = 1 << 6,
+    P15_USAGE_VERIFY_RECOVER = 1 << 7,
+    P15_USAGE_DERIVE = 1 << 8,
+    P15_USAGE_NON_REPUDIATION = 1 << 9
+};
+
+struct card_key_info {
+    char label[CARD_LABEL_MAX]; /* UTF-8, control characters replaced */
+    struct card_id id;          /* pairs it with its certificate */
+    enum card_key_type type;
+    unsigned bits;              /* modulus or field size; 0 if not said */
+    uint32_t usage;             /* enum p15_usage, as the card says */
+    unsigned uses;              /* enum card_use, as the driver reads it */
+    unsigned can;               /* enum card_can */
+    uint8_t ref;                /* key reference for MSE tag 84 */
+    struct card_path path;      /* of the key file or DF, may be empty */
+    struct card_id auth_id;     /* of the PIN that guards it, may be empty */
+    bool private_object;        /* seen only after login */
+    bool user_consent;          /* the PIN is to be given for each use */
+};
+
+struct card_cert_info {
+    char label[CARD_LABEL_MAX];
+    struct card_id id;          /* equals its key's */
+    struct card_path path;      /* of the file that holds it */
+    size_t offset, length;      /* inside that file; length 0: whole file */
+    bool authority;             /* a CA's */
+    bool private_object;
+};
+
+enum card_pin_type {            /* ISO 7816-15 PasswordType */
+    CARD_PIN_BCD = 0,
+    CARD_PIN_ASCII_NUMERIC = 1,
+    CARD_PIN_UTF8 = 2,
+    CARD_PIN_HALF_NIBBLE_BCD = 3,
+    CARD_PIN_ISO9564_1 = 4
+};
+
+enum { CARD_TRIES_UNKNOWN = -1 };
+
+struct card_pin_info {
+    char label[CARD_LABEL_MAX];
+    struct card_id auth_id;     /* what keys point at */
+    struct card_id protected_by; /* authId or reference of its PUK, or empty */
+    enum card_pin_type type;
+    unsigned min_len, max_len;  /* characters; max 0: not said */
+    unsigned stored_len;        /* bytes after padding; 0: not said */
+    uint8_t ref;                /* P2 of VERIFY, as stored */
+    uint8_t pad_char;           /* when needs_padding */
+    bool needs_padding;
+    bool unblocking;            /* a PUK: never asked for to use a key */
+    bool local;                 /* belongs to the DF in `path` */
+    bool unblock_disabled, change_disabled, exchange_ref_data;
+    struct card_path path;      /* DF to SELECT before VERIFY, or empty */
+    int tries_left, tries_max;  /* CARD_TRIES_UNKNOWN until the card was asked */
+    bool verified;              /* the card said so when last asked */
+};
+
+enum card_padding { CARD_PAD_PKCS1 };
+
+/*
+ * To be signed: the finished hash, and how the card may finish it itself.
+ *
+ *   hash     CARD_HASH_NONE: value is a block to pad as it is (a DigestInfo
+ *            or TLS 1.0's MD5 || SHA-1); else value is that hash, bare
+ *   midstate of the same message; midstate.hash is CARD_HASH_NONE if unknown
+ */
+struct card_tbs {
+    enum card_padding padding;
+    enum card_hash hash;
+    uint8_t value[CARD_MAX_SIGNATURE];
+    size_t len;
+    struct sha_midstate midstate;
+};
+
+#endif
