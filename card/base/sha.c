@@ -219,7 +219,7 @@ static void hash_block(struct sha_stream *s)
         sha1_block(s->h, s->block);
     else
         sha256_block(s->h, s->block);
-    s->bits += 8 * SHA_BLOCK;
+    s->bits += (uint64_t)8 * SHA_BLOCK;
     s->used = 0;
 }
 
