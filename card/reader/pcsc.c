@@ -1,0 +1,267 @@
+/*
+ * Readers through PCSC-lite's SCard interface (PC/SC part 5). The only file
+ * that includes winscard.h.
+ */
+#include "card/reader/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <winscard.h>
+
+#include "card/error.h"
+
+enum {
+    CONNECT_TRIES = 20,          /* while another program is exclusive */
+    CONNECT_PAUSE_NS = 100000000 /* 0.1 s between them */
+};
+
+struct pcsc_link {
+    SCARDCONTEXT context; /* one each: a blocked call blocks nobody else */
+    SCARDHANDLE card;
+    DWORD protocol;
+};
+
+static const struct {
+    LONG pcsc;
+    int code;
+    const char *words;
+} pcsc_errors[] = {
+    {SCARD_E_NO_SERVICE,            CARD_E_NO_SERVICE, "pcscd does not run, or does not let this user in"},
+    {SCARD_E_SERVICE_STOPPED,       CARD_E_NO_SERVICE, "pcscd was stopped"},
+    {SCARD_E_INVALID_HANDLE,        CARD_E_NO_SERVICE, "pcscd was restarted"},
+    {SCARD_F_COMM_ERROR,            CARD_E_NO_SERVICE, "the connection to pcscd broke"},
+    {SCARD_W_SECURITY_VIOLATION,    CARD_E_NO_SERVICE, "pcscd (polkit) does not let this user in"},
+    {SCARD_E_NO_READERS_AVAILABLE,  CARD_E_NO_READER,  "no card reader is connected"},
+    {SCARD_E_UNKNOWN_READER,        CARD_E_NO_READER,  "this reader is not connected"},
+    {SCARD_E_READER_UNAVAILABLE,    CARD_E_NO_READER,  "this reader was unplugged"},
+    {SCARD_E_NO_SMARTCARD,          CARD_E_NO_CARD,    "no card is in this reader"},
+    {SCARD_W_REMOVED_CARD,          CARD_E_REMOVED,    "the card was taken out"},
+    {SCARD_W_RESET_CARD,            CARD_E_RESET,      "another program reset the card"},
+    {SCARD_W_UNPOWERED_CARD,        CARD_E_REMOVED,    "the card lost power"},
+    {SCARD_W_UNRESPONSIVE_CARD,     CARD_E_COMM,       "the card does not answer: turned round, or defective"},
+    {SCARD_E_PROTO_MISMATCH,        CARD_E_COMM,       "the reader and the card have no protocol in common"},
+    {SCARD_E_SHARING_VIOLATION,     CARD_E_BUSY,       "another program keeps the card for itself"},
+    {SCARD_E_TIMEOUT,               CARD_E_TIMEOUT,    "the card did not answer in time"},
+    {SCARD_E_NOT_TRANSACTED,        CARD_E_COMM,       "the exchange with the card failed"},
+    {SCARD_E_INSUFFICIENT_BUFFER,   CARD_E_PROTOCOL,   "the card answered more than it may"},
+    {SCARD_E_NO_MEMORY,             CARD_E_MEMORY,     "pcscd is out of memory"},
+};
+
+static int pcsc_fail(LONG rv, const char *call)
+{
+    for (size_t i = 0; i < nitems(pcsc_errors); i++)
+        if (pcsc_errors[i].pcsc == rv)
+            return card_fail(pcsc_errors[i].code, "%s (%s: 0x%08lX)",
+                             pcsc_errors[i].words, call,
+                             (unsigned long)rv & 0xFFFFFFFFUL);
+    return card_fail(CARD_E_COMM, "%s failed: 0x%08lX", call,
+                     (unsigned long)rv & 0xFFFFFFFFUL);
+}
+
+/* Split PC/SC's multi-string; what has no NUL or no room is left out. */
+static size_t split_names(const char *names, size_t len,
+                          SCARD_READERSTATE *states, size_t cap)
+{
+    size_t count = 0;
+
+    while (len > 0 && *names != '\0' && count < cap) {
+        const char *nul = memchr(names, '\0', len);
+        size_t n;
+
+        if (nul == NULL)
+            break;
+        n = (size_t)(nul - names) + 1;
+        if (n <= READER_NAME_MAX) {
+            memset(&states[count], 0, sizeof(states[count]));
+            states[count++].szReader = names;
+        }
+        names += n;
+        len -= n;
+    }
+    return count;
+}
+
+static int list_present(SCARDCONTEXT context, struct reader_list *out)
+{
+    SCARD_READERSTATE states[READER_MAX_LIST];
+    char names[READER_MAX_LIST * READER_NAME_MAX];
+    DWORD len = sizeof(names);
+    size_t count;
+    LONG rv = SCardListReaders(context, NULL, names, &len);
+
+    if (rv != SCARD_S_SUCCESS)
+        return pcsc_fail(rv, "SCardListReaders");
+    count = split_names(names, len < sizeof(names) ? len : sizeof(names),
+                        states, nitems(states));
+    if (count == 0)
+        return pcsc_fail(SCARD_E_NO_READERS_AVAILABLE, "SCardListReaders");
+    rv = SCardGetStatusChange(context, 0, states, (DWORD)count);
+    if (rv != SCARD_S_SUCCESS && rv != SCARD_E_TIMEOUT)
+        return pcsc_fail(rv, "SCardGetStatusChange");
+    for (size_t i = 0; i < count; i++)
+        if ((states[i].dwEventState & SCARD_STATE_PRESENT) != 0)
+            memcpy(out->names[out->count++], states[i].szReader,
+                   strlen(states[i].szReader) + 1);
+    if (out->count == 0)
+        return card_fail(CARD_E_NO_CARD, "no card is in any reader; the first "
+                         "of %zu readers is \"%s\"", count, names);
+    return 0;
+}
+
+static int pcsc_list(void *io, struct reader_list *out)
+{
+    SCARDCONTEXT context;
+    LONG rv;
+    int rc;
+
+    (void)io;
+    out->count = 0;
+    rv = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
+    if (rv != SCARD_S_SUCCESS)
+        return pcsc_fail(rv, "SCardEstablishContext");
+    rc = list_present(context, out);
+    SCardReleaseContext(context);
+    return rc;
+}
+
+static LONG connect_patiently(SCARDCONTEXT context, const char *name,
+                              SCARDHANDLE *card, DWORD *protocol)
+{
+    const struct timespec pause = {.tv_nsec = CONNECT_PAUSE_NS};
+    LONG rv = SCARD_E_SHARING_VIOLATION;
+
+    for (int i = 0; i < CONNECT_TRIES && rv == SCARD_E_SHARING_VIOLATION; i++) {
+        if (i > 0)
+            nanosleep(&pause, NULL);
+        rv = SCardConnect(context, name, SCARD_SHARE_SHARED,
+                          SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, card,
+                          protocol);
+    }
+    return rv;
+}
+
+static LONG read_atr(struct reader *r, SCARDHANDLE card)
+{
+    BYTE atr[MAX_ATR_SIZE];
+    DWORD len = sizeof(atr), state = 0, protocol = 0, name_len = 0;
+    LONG rv = SCardStatus(card, NULL, &name_len, &state, &protocol, atr, &len);
+
+    if (rv != SCARD_S_SUCCESS)
+        return rv;
+    r->atr_len = len < sizeof(r->atr) ? len : sizeof(r->atr);
+    memcpy(r->atr, atr, r->atr_len);
+    return SCARD_S_SUCCESS;
+}
+
+static void set_protocol(struct reader *r, struct pcsc_link *link)
+{
+    r->protocol = link->protocol == SCARD_PROTOCOL_T1 ? READER_T1 : READER_T0;
+}
+
+static int pcsc_connect(struct reader *r)
+{
+    struct pcsc_link *link = calloc(1, sizeof(*link));
+    const char *call = "SCardEstablishContext";
+    LONG rv;
+
+    if (link == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    rv = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &link->context);
+    if (rv != SCARD_S_SUCCESS)
+        goto fail;
+    call = "SCardConnect";
+    rv = connect_patiently(link->context, r->name, &link->card,
+                           &link->protocol);
+    if (rv == SCARD_S_SUCCESS && (rv = read_atr(r, link->card)) !=
+                                     SCARD_S_SUCCESS) {
+        call = "SCardStatus";
+        SCardDisconnect(link->card, SCARD_LEAVE_CARD);
+    }
+    if (rv != SCARD_S_SUCCESS) {
+        SCardReleaseContext(link->context);
+        goto fail;
+    }
+    set_protocol(r, link);
+    r->link = link;
+    return 0;
+fail:
+    free(link);
+    return pcsc_fail(rv, call);
+}
+
+static int pcsc_begin(struct reader *r)
+{
+    struct pcsc_link *link = r->link;
+    LONG rv = SCardBeginTransaction(link->card), again;
+
+    if (rv == SCARD_S_SUCCESS)
+        return 0;
+    if (rv == SCARD_W_RESET_CARD) {
+        again = SCardReconnect(link->card, SCARD_SHARE_SHARED,
+                               SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                               SCARD_LEAVE_CARD, &link->protocol);
+        if (again != SCARD_S_SUCCESS)
+            return pcsc_fail(again, "SCardReconnect");
+        set_protocol(r, link);
+    }
+    return pcsc_fail(rv, "SCardBeginTransaction");
+}
+
+static int pcsc_transmit(struct reader *r, struct bytes command,
+                         struct buf *rsp)
+{
+    struct pcsc_link *link = r->link;
+    const SCARD_IO_REQUEST *pci =
+        link->protocol == SCARD_PROTOCOL_T1 ? SCARD_PCI_T1 : SCARD_PCI_T0;
+    size_t space = rsp->cap - rsp->len;
+    DWORD len = (DWORD)space;
+    LONG rv = SCardTransmit(link->card, pci, command.data, (DWORD)command.len,
+                            NULL, rsp->data + rsp->len, &len);
+
+    if (rv != SCARD_S_SUCCESS)
+        return pcsc_fail(rv, "SCardTransmit");
+    if (len < 2 || len > space)
+        return card_fail(CARD_E_PROTOCOL,
+                         "the reader gave an answer of %lu bytes",
+                         (unsigned long)len);
+    rsp->len += len;
+    return 0;
+}
+
+static void pcsc_end(struct reader *r, enum reader_end how)
+{
+    struct pcsc_link *link = r->link;
+
+    SCardEndTransaction(link->card, how == READER_RESET ? SCARD_RESET_CARD
+                                                        : SCARD_LEAVE_CARD);
+}
+
+static void pcsc_disconnect(struct reader *r)
+{
+    struct pcsc_link *link = r->link;
+
+    if (link == NULL)
+        return;
+    SCardDisconnect(link->card, SCARD_LEAVE_CARD);
+    SCardReleaseContext(link->context);
+    free(link);
+    r->link = NULL;
+}
+
+static void pcsc_forget(struct reader *r)
+{
+    free(r->link);
+    r->link = NULL;
+}
+
+const struct reader_ops reader_pcsc = {
+    .list = pcsc_list,
+    .connect = pcsc_connect,
+    .begin = pcsc_begin,
+    .transmit = pcsc_transmit,
+    .end = pcsc_end,
+    .disconnect = pcsc_disconnect,
+    .forget = pcsc_forget,
+};

@@ -1,0 +1,95 @@
+/*
+ * A reader carries bytes to one inserted card. PC/SC, the recorder and the
+ * simulator are the same table of functions.
+ */
+#ifndef CARD_READER_READER_H
+#define CARD_READER_READER_H
+
+#include "card/base/bytes.h"
+
+enum {
+    READER_NAME_MAX = 256, /* bytes with the NUL */
+    READER_ATR_MAX = 33,   /* ISO 7816-3, 8.2.1 */
+    READER_MAX_LIST = 32,
+    READER_RESPONSE_MAX = 65538 /* 64 KiB and a status word */
+};
+
+enum reader_protocol { READER_T0, READER_T1 };
+
+/* How a transaction ends: others find the card as it is, or reset. */
+enum reader_end { READER_LEAVE, READER_RESET };
+
+struct reader_list {
+    char names[READER_MAX_LIST][READER_NAME_MAX];
+    size_t count;
+};
+
+struct reader_ops;
+
+struct reader {
+    const struct reader_ops *ops; /* first: the object knows its class */
+    void *io;                     /* the ops' own world; NULL for PC/SC */
+    void *link;                   /* the open connection, or NULL */
+    char name[READER_NAME_MAX];
+    uint8_t atr[READER_ATR_MAX];
+    size_t atr_len;
+    enum reader_protocol protocol;
+    bool extended; /* card and reader announced extended length (T=1 only) */
+    bool chaining; /* card announced command chaining */
+    unsigned budget; /* APDUs this operation may still send (endless cards) */
+};
+
+/*
+ * All return 0 or enum card_error, with a sentence set.
+ */
+struct reader_ops {
+    /*
+     * Names of the readers that hold a card. CARD_E_NO_SERVICE,
+     * CARD_E_NO_READER (none at all), CARD_E_NO_CARD (all empty).
+     */
+    int (*list)(void *io, struct reader_list *out);
+    /* Shared connection to the card in r->name; fills atr and protocol. */
+    int (*connect)(struct reader *r);
+    /*
+     * Exclusive use until end. CARD_E_RESET, once, after a reset by another
+     * program: the connection is good again, the card's state is lost, no
+     * transaction is held. CARD_E_REMOVED, _NO_SERVICE, _COMM: connection is
+     * lost; disconnect and connect anew.
+     */
+    int (*begin)(struct reader *r);
+    /*
+     * One command APDU as it goes over the wire; the answer with its status
+     * word is appended to rsp (at least 2 bytes, else CARD_E_PROTOCOL).
+     */
+    int (*transmit)(struct reader *r, struct bytes command, struct buf *rsp);
+    void (*end)(struct reader *r, enum reader_end how);
+    /* Close; nothing happens if it is not connected. */
+    void (*disconnect)(struct reader *r);
+    /*
+     * Drop the connection without a word to the service: in a forked child
+     * the handles belong to the parent.
+     */
+    void (*forget)(struct reader *r);
+};
+
+/* PC/SC through libpcsclite; io is NULL. */
+extern const struct reader_ops reader_pcsc;
+
+/*
+ * A recorder in front of other readers. Each exchange goes to `path` as text:
+ * "# reader", "atr", "> command", "< answer"; the data of VERIFY, CHANGE,
+ * RESET RETRY COUNTER and EXTERNAL/MUTUAL AUTHENTICATE is written as XX, and
+ * so is what PSO DECIPHER gives back.
+ *
+ *   ops, io  the readers to record (lent)
+ *   out      give as io with reader_trace; free with reader_trace_free
+ *
+ * The file is created 0600 and appended to. CARD_E_CONFIG if it cannot be.
+ */
+struct reader_trace;
+extern const struct reader_ops reader_trace;
+int reader_trace_new(const struct reader_ops *ops, void *io, const char *path,
+                     struct reader_trace **out);
+void reader_trace_free(struct reader_trace *trace);
+
+#endif
