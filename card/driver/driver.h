@@ -1,0 +1,99 @@
+/*
+ * A driver answers two questions about one application on one card: which
+ * keys, certificates and PINs are there; do this with that key. ISO 7816
+ * commands are a library for it (card/wire), not a base class.
+ *
+ * To add a family: one file here, one row in table.c, one simulator in
+ * tests/sim.
+ */
+#ifndef CARD_DRIVER_DRIVER_H
+#define CARD_DRIVER_DRIVER_H
+
+#include "card/base/bytes.h"
+#include "card/error.h"
+#include "card/object.h"
+#include "card/reader/reader.h"
+
+enum token_list {
+    TOKEN_KEYS = 1 << 0,
+    TOKEN_CERTS = 1 << 1,
+    TOKEN_PINS = 1 << 2,
+    TOKEN_INFO = 1 << 3 /* label, manufacturer */
+};
+
+struct driver;
+
+/* One application on one card. No locks, no references: testable alone. */
+struct token {
+    const struct driver *driver;
+    struct reader *reader; /* lent */
+    char title[CARD_LABEL_MAX];   /* for people: kind and serial */
+    char model[CARD_LABEL_MAX];
+    char serial[CARD_SERIAL_MAX]; /* as printed for people; names the card */
+    char label[CARD_LABEL_MAX];   /* the card's own word: TOKEN_INFO */
+    char manufacturer[CARD_LABEL_MAX];
+    struct card_key_info keys[CARD_MAX_KEYS];
+    size_t key_count;
+    struct card_cert_info certs[CARD_MAX_CERTS];
+    size_t cert_count;
+    struct card_pin_info pins[CARD_MAX_PINS];
+    size_t pin_count;
+    unsigned listed; /* enum token_list: which arrays are filled */
+    bool selected;   /* the application is surely the current one */
+    void *priv;      /* the driver's own; freed by its close */
+};
+
+/*
+ * Every function runs inside a reader transaction and brings the card where
+ * it needs it: t->selected says whether the application is still selected.
+ * Errors are enum card_error with a sentence.
+ */
+struct driver {
+    const char *name; /* as in card:driver=ias */
+    /*
+     * Is it mine? Fills title, serial, model, may fill priv. CARD_E_NOT_MINE: ask
+     * the next driver. Costs as few APDUs as can tell.
+     */
+    int (*probe)(struct token *t);
+    /* Select the application whatever others did; sets t->selected. */
+    int (*select)(struct token *t);
+    /*
+     * Fill the arrays named in `what` (enum token_list) that are not yet in
+     * t->listed, reading only the files they need. A file that is missing or
+     * malformed leaves its array empty.
+     */
+    int (*list)(struct token *t, unsigned what);
+    /* DER of a certificate, appended; der has room for CARD_MAX_FILE. */
+    int (*read_cert)(struct token *t, const struct card_cert_info *cert,
+                     struct buf *der);
+    /*
+     * Read the PIN's counters into tries_left, tries_max, verified, without
+     * cost to them. What the card does not tell is CARD_TRIES_UNKNOWN.
+     */
+    int (*pin_status)(struct token *t, struct card_pin_info *pin);
+    /* Present a PIN, padded here as the card wants. Updates tries_left. */
+    int (*verify)(struct token *t, struct card_pin_info *pin,
+                  struct bytes value);
+    /*
+     * Sign; `sig` receives modulus-length bytes (RSA). The PIN is verified
+     * already if the key has one. CARD_E_LOGIN if the card disagrees.
+     */
+    int (*sign)(struct token *t, const struct card_key_info *key,
+                const struct card_tbs *tbs, struct buf *sig);
+    /*
+     * RSAES-PKCS1-v1_5: `plain` receives the message without padding. A
+     * padding error is whatever the card makes of it, a CARD_E_STATUS; no
+     * other refusal is one.
+     */
+    int (*decrypt)(struct token *t, const struct card_key_info *key,
+                   struct bytes cryptogram, struct buf *plain);
+    /* Free priv. No APDU. */
+    void (*close)(struct token *t);
+};
+
+/* In probe order; NULL ends. */
+extern const struct driver *const driver_table[];
+
+extern const struct driver driver_ias;
+
+#endif
