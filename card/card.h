@@ -1,0 +1,146 @@
+/*
+ * The card layer for its faces (provider, engine, tool): find objects by URI,
+ * use their private keys. All functions return 0 or enum card_error, with the
+ * sentence in card_error_sentence(); all are thread-safe, and a forked child
+ * may go on using what its parent found.
+ */
+#ifndef CARD_CARD_H
+#define CARD_CARD_H
+
+#include "card/base/bytes.h"
+#include "card/base/secret.h"
+#include "card/error.h"
+#include "card/object.h"
+#include "card/uri.h"
+
+struct card_context;
+struct card_search;
+struct card_key;
+struct reader_ops;
+
+/* What a person is told when asked for a PIN. Strings lent for the call. */
+struct card_pin_question {
+    const char *reader;
+    const char *token; /* kind of card and its number */
+    const char *pin;   /* the PIN's label */
+    const char *key;   /* the key it is for */
+    int tries_left;    /* CARD_TRIES_UNKNOWN: the card does not tell */
+    bool last_try;     /* ask twice: the next wrong PIN locks the card */
+    bool stored_refused; /* a stored PIN was not presented; why is in the log */
+};
+
+/*
+ * Ask a person; append the PIN to `pin`. CARD_E_CANCELLED, CARD_E_PIN_NEEDED
+ * (nobody to ask). Called without a lock or transaction that others need.
+ */
+typedef int card_ask_pin_fn(void *arg, const struct card_pin_question *question,
+                            struct buf *pin);
+
+/* Copied where it is used; zeroed is a sensible default. */
+struct card_settings {
+    const struct reader_ops *readers; /* NULL: PC/SC */
+    void *reader_io;
+    card_ask_pin_fn *ask_pin; /* NULL: nobody can be asked */
+    void *ask_arg;
+    void (*log)(void *arg, const char *line); /* NULL: no log */
+    void *log_arg;
+    struct secret *pin;    /* stored PIN for every key, or NULL (referenced) */
+    const char *trace;     /* path of a transcript to append to, or NULL */
+    bool pin_for_signature; /* stored `pin` serves signature keys too */
+    bool pin_not_last;      /* count-full rule off; the last try is still kept */
+};
+
+/* CARD_E_MEMORY, CARD_E_CONFIG (the trace cannot be written). No card access. */
+int card_context_new(const struct card_settings *settings,
+                     struct card_context **out);
+/* After every key and search of it. NULL allowed. */
+void card_context_free(struct card_context *ctx);
+
+enum card_kind {
+    CARD_KIND_CERT = 1 << 0,
+    CARD_KIND_PUBLIC = 1 << 1,
+    CARD_KIND_PRIVATE = 1 << 2
+};
+
+/*
+ * One found object.
+ *   key   of CARD_KIND_PUBLIC and _PRIVATE: one reference, the caller's
+ *   cert  of CARD_KIND_CERT: DER, lent until the next card_search_next
+ */
+struct card_object {
+    enum card_kind kind;
+    struct card_key *key;
+    struct bytes cert;
+    const char *label; /* lent like cert */
+};
+
+/*
+ * Search the cards present for what `uri` names; `kinds` (enum card_kind) is
+ * what the caller can use. The URI is moved in: *uri is empty afterwards. No
+ * card access yet.
+ */
+int card_search_new(struct card_context *ctx, struct card_uri *uri,
+                    unsigned kinds, struct card_search **out);
+/*
+ * The next object; keys come in the order auth, sign, decrypt, and each key's
+ * private half before its public half before its certificate. Reads only what
+ * this one object needs, never asks for a PIN.
+ * CARD_E_NOT_FOUND: no more; the sentence says what was looked for and seen if
+ * there was none at all. Other errors: no reader, no card, no service...;
+ * after an error the search is at its end.
+ */
+int card_search_next(struct card_search *search, struct card_object *out);
+/* No more objects will come. */
+bool card_search_done(const struct card_search *search);
+/*
+ * A PIN for the private keys this search gives from now on, as if the URI had
+ * carried it, if it did not (engine control PIN).
+ */
+int card_search_set_pin(struct card_search *search, struct bytes pin);
+void card_search_free(struct card_search *search);
+
+struct card_key *card_key_ref(struct card_key *key);
+void card_key_free(struct card_key *key);
+/* Lent while a reference is held. */
+const struct card_key_info *card_key_info(const struct card_key *key);
+/* DER of the certificate that holds the public half; lent. */
+struct bytes card_key_cert(const struct card_key *key);
+/* Card, key and reader for a person: "CPS3v3-2300081197 in Reader 0". Lent. */
+const char *card_key_name(const struct card_key *key);
+/* Same card (serial) and same key. */
+bool card_key_equal(const struct card_key *a, const struct card_key *b);
+
+/*
+ * Fetch a PIN for a private key through `ask` now, if its use will need one
+ * and no stored PIN is there; it is kept for the key's uses and counts as
+ * stored (whoever answers may be a password file). Success when none is needed
+ * or `ask` gives none: the first use asks or fails. Reads the tries left for
+ * the question; nothing is verified.
+ */
+int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg);
+
+/*
+ * Sign with a private key.
+ *
+ *   tbs   see object.h; the card's abilities are in info->can
+ *   sig   out: modulus-length bytes (RSA); capacity is checked first
+ *
+ * Takes the card, verifies the PIN when needed, and gives the signature only
+ * after it verified with the certificate. CARD_E_PIN_*, CARD_E_UNSUPPORTED,
+ * CARD_E_SELF_CHECK, CARD_E_BUFFER, CARD_E_REMOVED...
+ */
+int card_sign(struct card_key *key, const struct card_tbs *tbs,
+              struct buf *sig);
+
+/*
+ * RSAES-PKCS1-v1_5 decryption (RFC 8017 7.2.2) with implicit rejection: bad
+ * padding gives a message derived from the cryptogram, the same each time, and
+ * success, so that nothing tells good padding from bad.
+ *
+ *   cryptogram  modulus-length bytes
+ *   plain       out: at most modulus length - 11 bytes
+ */
+int card_decrypt(struct card_key *key, struct bytes cryptogram,
+                 struct buf *plain);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * Inside the card layer: a card in use, and the one ritual to use it.
+ * Included by card/ *.c only.
+ */
+#ifndef CARD_CARD_INT_H
+#define CARD_CARD_INT_H
+
+#include <stdatomic.h>
+
+#include "card/base/crypto.h"
+#include "card/base/lock.h"
+#include "card/card.h"
+#include "card/driver/driver.h"
+#include "card/reader/reader.h"
+
+struct card_context {
+    struct card_settings settings;
+    const struct reader_ops *readers;
+    void *reader_io;
+    struct reader_trace *trace; /* in front of the readers, or NULL */
+    struct crypto *crypto;
+    struct lock lock;           /* guards cards */
+    struct card *cards;         /* open ones; each is there while referenced */
+};
+
+/* What this process knows of one PIN of a card. */
+struct pin_memory {
+    bool verified;           /* by us, and nothing says it no longer holds */
+    struct secret *typed;    /* by a person, accepted; for re-login */
+    struct secret *rejected; /* by the card: never presented again */
+};
+
+/*
+ * A card in a reader: the only place with concurrency. One per context and
+ * serial number.
+ */
+struct card {
+    struct card *next; /* in context->cards */
+    unsigned refs;     /* guarded by the context's lock */
+    struct card_context *context;
+    struct lock lock;  /* guards all below but name; held in a transaction */
+    struct lock ask;   /* one person is asked once: never with `lock` held */
+    struct reader reader;
+    struct token token;
+    struct pin_memory pins[CARD_MAX_PINS]; /* as token.pins */
+    struct buf certs[CARD_MAX_CERTS];      /* DER read so far, as token.certs */
+    bool reconnected;  /* identity to be checked in the next transaction */
+    char name[CARD_LABEL_MAX + READER_NAME_MAX + 8]; /* for people */
+};
+
+struct card_key {
+    atomic_uint refs;
+    struct card *card;
+    struct card_key_info info;
+    struct bytes cert;      /* lent by the card */
+    struct secret *named_pin;   /* stored, for this very key (URI) */
+    struct secret *fetched_pin; /* from a callback at load */
+    bool not_last;              /* count-full rule off for this key */
+    char name[CARD_LABEL_MAX * 2 + READER_NAME_MAX + 32];
+};
+
+/* open.c: cards by reader, shared within a context. */
+
+/*
+ * The card in a reader, with one reference. CARD_E_UNSUPPORTED: no driver (of
+ * that name, if given) knows it.
+ */
+int card_open(struct card_context *ctx, const char *reader, const char *driver,
+              struct card **out);
+void card_unref(struct card *c);
+struct card *card_ref(struct card *c);
+
+/* session.c: every exchange happens between begin and end. */
+
+/*
+ * Lock, reconnect if this is a forked child or the connection is lost, start a
+ * transaction, recover from a reset. Nothing is selected. On error nothing is
+ * held.
+ */
+int card_begin(struct card *c);
+void card_end(struct card *c, enum reader_end how);
+/* Nothing is known of the card's state any more. */
+void card_forget_state(struct card *c);
+/*
+ * DER of one certificate, lent while the card is referenced: read inside a
+ * transaction unless known already, or (outside) only if known already.
+ */
+int card_cert(struct card *c, size_t index, struct bytes *der);
+bool card_cert_known(struct card *c, size_t index, struct bytes *der);
+
+/* pin.c: inside a transaction. */
+
+/*
+ * The PIN that guards a key; *pin NULL when there is none.
+ */
+int pin_of_key(struct card_key *key, struct card_pin_info **pin);
+struct pin_memory *pin_memory_of(struct card *c,
+                                 const struct card_pin_info *pin);
+/* Signature keys: the PIN goes with each use, and is gone after it. */
+bool pin_is_exclusive(const struct card_key *key);
+/*
+ * Present the right PIN for a key: `typed` by a person for this use, or NULL
+ * for what is stored. CARD_E_PIN_NEEDED (none is stored) and
+ * CARD_E_PIN_REFUSED (policy): a person may be asked, the PIN's tries are
+ * fresh. All other errors are final.
+ */
+int pin_login(struct card_key *key, struct card_pin_info *pin,
+              struct secret *typed);
+
+/*
+ * Ask a person, outside a transaction and without the card's lock. `why` is
+ * what pin_login returned, and comes back if there is nobody to ask.
+ */
+int pin_ask(struct card_key *key, const struct card_pin_info *pin, int why,
+            struct secret **typed);
+
+/* match.c */
+bool match_reader(const struct card_uri *uri, const char *reader);
+/* Inside a transaction: may read the token's label. */
+int match_token(const struct card_uri *uri, struct card *c, bool *matches);
+bool match_key(const struct card_uri *uri, const struct card_key_info *key);
+/* `key` is the key of this certificate, or NULL. */
+bool match_cert(const struct card_uri *uri, const struct card_cert_info *cert,
+                const struct card_key_info *key);
+/* issuer=, subject= */
+bool match_names(const struct card_uri *uri, struct bytes der);
+
+/* context.c */
+void card_log(const struct card_context *ctx, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * The card layer's context: settings, readers, log.
+ */
+#include "card/card_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int card_context_new(const struct card_settings *settings,
+                     struct card_context **out)
+{
+    struct card_context *ctx = calloc(1, sizeof(*ctx));
+    int rc;
+
+    if (ctx == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    ctx->settings = *settings;
+    ctx->settings.trace = NULL; /* used here only: it may not outlive us */
+    ctx->settings.pin = secret_ref(settings->pin);
+    ctx->readers = settings->readers;
+    ctx->reader_io = settings->reader_io;
+    if (ctx->readers == NULL)
+        ctx->readers = &reader_pcsc;
+    if ((rc = lock_init(&ctx->lock)) < 0)
+        goto fail;
+    if (settings->trace != NULL) {
+        rc = reader_trace_new(ctx->readers, ctx->reader_io, settings->trace,
+                              &ctx->trace);
+        if (rc < 0)
+            goto fail_lock;
+        ctx->readers = &reader_trace;
+        ctx->reader_io = ctx->trace;
+    }
+    if ((rc = crypto_new(&ctx->crypto)) < 0)
+        goto fail_lock;
+    *out = ctx;
+    return 0;
+fail_lock:
+    reader_trace_free(ctx->trace);
+    lock_destroy(&ctx->lock);
+fail:
+    secret_free(ctx->settings.pin);
+    free(ctx);
+    return rc;
+}
+
+void card_context_free(struct card_context *ctx)
+{
+    if (ctx == NULL)
+        return;
+    crypto_free(ctx->crypto);
+    reader_trace_free(ctx->trace);
+    lock_destroy(&ctx->lock);
+    secret_free(ctx->settings.pin);
+    free(ctx);
+}
+
+void card_log(const struct card_context *ctx, const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+
+    if (ctx->settings.log == NULL)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    ctx->settings.log(ctx->settings.log_arg, line);
+}

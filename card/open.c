@@ -1,0 +1,167 @@
+/*
+ * Cards by reader: each is opened once in a context and shared.
+ */
+#include "card/card_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "card/wire/apdu.h"
+
+/* Ask each driver in turn, inside a transaction. */
+static int find_driver(struct token *t, const char *name)
+{
+    char atr[2 * READER_ATR_MAX + 1];
+    int rc;
+
+    for (const struct driver *const *d = driver_table; *d != NULL; d++) {
+        if (name != NULL && strcmp(name, (*d)->name) != 0)
+            continue;
+        t->driver = *d;
+        if ((rc = (*d)->probe(t)) != CARD_E_NOT_MINE)
+            return rc;
+        (*d)->close(t);
+    }
+    t->driver = NULL;
+    bytes_to_hex(bytes_from(t->reader->atr, t->reader->atr_len), atr,
+                 sizeof(atr));
+    return card_fail(CARD_E_UNSUPPORTED, "no driver knows this card (ATR %s)",
+                     atr);
+}
+
+static void destroy(struct card *c)
+{
+    if (c == NULL)
+        return;
+    if (lock_take(&c->lock)) /* a forked child: this is the parent's */
+        c->reader.ops->forget(&c->reader);
+    c->reader.ops->disconnect(&c->reader);
+    lock_release(&c->lock);
+    if (c->token.driver != NULL)
+        c->token.driver->close(&c->token);
+    for (size_t i = 0; i < nitems(c->certs); i++)
+        buf_free(&c->certs[i]);
+    for (size_t i = 0; i < nitems(c->pins); i++) {
+        secret_free(c->pins[i].typed);
+        secret_free(c->pins[i].rejected);
+    }
+    lock_destroy(&c->ask);
+    lock_destroy(&c->lock);
+    free(c);
+}
+
+/* NULL: out of memory. */
+static struct card *create(struct card_context *ctx, const char *reader)
+{
+    struct card *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return NULL;
+    if (lock_init(&c->lock) < 0)
+        goto fail;
+    if (lock_init(&c->ask) < 0)
+        goto fail_lock;
+    c->refs = 1;
+    c->context = ctx;
+    c->token.reader = &c->reader;
+    c->reader.ops = ctx->readers;
+    c->reader.io = ctx->reader_io;
+    snprintf(c->reader.name, sizeof(c->reader.name), "%s", reader);
+    return c;
+fail_lock:
+    lock_destroy(&c->lock);
+fail:
+    free(c);
+    return NULL;
+}
+
+static int connect_and_probe(struct card *c, const char *driver)
+{
+    int rc;
+
+    if ((rc = c->reader.ops->connect(&c->reader)) < 0 ||
+        (rc = card_begin(c)) < 0)
+        return rc;
+    rc = find_driver(&c->token, driver);
+    card_end(c, READER_LEAVE);
+    if (rc == 0)
+        snprintf(c->name, sizeof(c->name), "%s in \"%s\"", c->token.title,
+                 c->reader.name);
+    return rc;
+}
+
+/* The open card of a reader, if it is still there; with a reference. */
+static struct card *find_open(struct card_context *ctx, const char *reader)
+{
+    struct card *c;
+
+    lock_take(&ctx->lock);
+    for (c = ctx->cards; c != NULL; c = c->next)
+        if (strcmp(c->reader.name, reader) == 0)
+            break;
+    if (c != NULL)
+        c->refs++;
+    lock_release(&ctx->lock);
+    if (c == NULL)
+        return NULL;
+    if (card_begin(c) == 0) {
+        card_end(c, READER_LEAVE);
+        return c;
+    }
+    card_unref(c);
+    return NULL;
+}
+
+int card_open(struct card_context *ctx, const char *reader, const char *driver,
+              struct card **out)
+{
+    struct card *c = find_open(ctx, reader);
+    int rc;
+
+    if (c != NULL) {
+        *out = c;
+        return 0;
+    }
+    if ((c = create(ctx, reader)) == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    if ((rc = connect_and_probe(c, driver)) < 0) {
+        destroy(c);
+        return card_fail_in(rc, "reader \"%s\"", reader);
+    }
+    lock_take(&ctx->lock);
+    c->next = ctx->cards;
+    ctx->cards = c;
+    lock_release(&ctx->lock);
+    *out = c;
+    return 0;
+}
+
+struct card *card_ref(struct card *c)
+{
+    lock_take(&c->context->lock);
+    c->refs++;
+    lock_release(&c->context->lock);
+    return c;
+}
+
+void card_unref(struct card *c)
+{
+    struct card_context *ctx;
+    bool last;
+
+    if (c == NULL)
+        return;
+    ctx = c->context;
+    lock_take(&ctx->lock);
+    last = --c->refs == 0;
+    if (last)
+        for (struct card **p = &ctx->cards; *p != NULL; p = &(*p)->next)
+            if (*p == c) {
+                *p = c->next;
+                break;
+            }
+    lock_release(&ctx->lock);
+    if (last)
+        destroy(c);
+}

@@ -1,0 +1,241 @@
+/*
+ * PIN policy: which PIN is presented, when, and when not. The count-full rule:
+ * a stored PIN goes to the card only while no try has been lost, so a wrong
+ * one costs one try ever, whatever restarts it.
+ */
+#include "card/card_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool pin_is_exclusive(const struct card_key *key)
+{
+    return (key->info.uses & CARD_USE_SIGN) != 0 || key->info.user_consent;
+}
+
+int pin_of_key(struct card_key *key, struct card_pin_info **pin)
+{
+    struct token *t = &key->card->token;
+    const struct card_id *id = &key->info.auth_id;
+    int rc = t->driver->list(t, TOKEN_PINS);
+
+    *pin = NULL;
+    if (rc < 0 || id->len == 0)
+        return rc;
+    for (size_t i = 0; i < t->pin_count; i++) {
+        struct card_pin_info *p = &t->pins[i];
+
+        if (!p->unblocking &&
+            bytes_equal(bytes_from(p->auth_id.data, p->auth_id.len),
+                        bytes_from(id->data, id->len))) {
+            *pin = p;
+            return 0;
+        }
+    }
+    return card_fail(CARD_E_PROTOCOL, "the card names a PIN for key \"%s\" "
+                     "but does not describe it", key->info.label);
+}
+
+struct pin_memory *pin_memory_of(struct card *c,
+                                 const struct card_pin_info *pin)
+{
+    return &c->pins[pin - c->token.pins];
+}
+
+/* The PIN that needs no person, or NULL. A typed one serves shared keys. */
+static struct secret *stored_pin(struct card_key *key,
+                                 const struct pin_memory *memory)
+{
+    const struct card_settings *s = &key->card->context->settings;
+
+    if (key->named_pin != NULL)
+        return key->named_pin;
+    if (s->pin != NULL && (!pin_is_exclusive(key) || s->pin_for_signature))
+        return s->pin;
+    if (key->fetched_pin != NULL)
+        return key->fetched_pin;
+    return pin_is_exclusive(key) ? NULL : memory->typed;
+}
+
+/*
+ * Whether a stored PIN may be presented with the tries the card has left.
+ */
+static int check_count(const struct card_key *key,
+                       const struct card_pin_info *pin)
+{
+    bool not_last = key->not_last || key->card->context->settings.pin_not_last;
+
+    if (pin->tries_left == CARD_TRIES_UNKNOWN ||
+        (!not_last && pin->tries_max == CARD_TRIES_UNKNOWN))
+        return card_fail(CARD_E_PIN_REFUSED,
+                         "the stored PIN was not presented: the card does not "
+                         "tell how many tries are left%s",
+                         pin->tries_left == CARD_TRIES_UNKNOWN
+                             ? "" : " out of how many");
+    if (not_last && pin->tries_left < 2)
+        return card_fail(CARD_E_PIN_REFUSED,
+                         "the stored PIN was not presented: one try is left");
+    if (!not_last && pin->tries_left < pin->tries_max)
+        return card_fail(CARD_E_PIN_REFUSED,
+                         "the stored PIN was not presented: a wrong PIN was "
+                         "entered before, %d of %d tries are left",
+                         pin->tries_left, pin->tries_max);
+    return 0;
+}
+
+static int check_stored(const struct card_key *key,
+                        const struct card_pin_info *pin,
+                        const struct pin_memory *memory,
+                        const struct secret *value)
+{
+    if (memory->rejected != NULL &&
+        bytes_equal_secret(secret_view(memory->rejected), secret_view(value)))
+        return card_fail(CARD_E_PIN_REFUSED, "the stored PIN was not "
+                         "presented: the card has rejected it before");
+    return check_count(key, pin);
+}
+
+static int present(struct card_key *key, struct card_pin_info *pin,
+                   struct secret *value)
+{
+    struct card *c = key->card;
+    struct pin_memory *memory = pin_memory_of(c, pin);
+    int rc = c->token.driver->verify(&c->token, pin, secret_view(value));
+
+    memory->verified = rc == 0;
+    if (rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED) {
+        secret_free(memory->rejected);
+        memory->rejected = secret_ref(value);
+        if (memory->typed != NULL &&
+            bytes_equal_secret(secret_view(memory->typed), secret_view(value))) {
+            secret_free(memory->typed);
+            memory->typed = NULL;
+        }
+    }
+    return rc;
+}
+
+/* For this use only, or for re-login after a reset as well. */
+static void remember_typed(struct card_key *key, struct pin_memory *memory,
+                           struct secret *typed)
+{
+    if (pin_is_exclusive(key))
+        return;
+    secret_free(memory->typed);
+    memory->typed = secret_ref(typed);
+}
+
+int pin_login(struct card_key *key, struct card_pin_info *pin,
+              struct secret *typed)
+{
+    struct card *c = key->card;
+    struct pin_memory *memory = pin_memory_of(c, pin);
+    struct secret *value = typed != NULL ? typed : stored_pin(key, memory);
+    int rc;
+
+    if ((rc = c->token.driver->pin_status(&c->token, pin)) < 0)
+        return rc;
+    if (pin->tries_left == 0)
+        return card_fail(CARD_E_PIN_LOCKED, "the PIN \"%s\" is locked",
+                         pin->label);
+    if (pin->verified && !pin_is_exclusive(key)) {
+        memory->verified = true; /* another program did; none is presented */
+        return 0;
+    }
+    if (value == NULL)
+        return card_fail(CARD_E_PIN_NEEDED, "no PIN is configured");
+    if (typed == NULL &&
+        (rc = check_stored(key, pin, memory, value)) < 0)
+        return rc;
+    rc = present(key, pin, value);
+    if (rc == 0 && typed != NULL)
+        remember_typed(key, memory, typed);
+    if (key->fetched_pin != NULL && pin_is_exclusive(key)) {
+        secret_free(key->fetched_pin); /* consent to one use */
+        key->fetched_pin = NULL;
+    }
+    return rc;
+}
+
+/* Without a lock that another use of the card needs. */
+static int ask_person(struct card_key *key, const struct card_pin_info *pin,
+                      bool stored_refused, card_ask_pin_fn *ask, void *arg,
+                      struct secret **out)
+{
+    uint8_t space[CARD_MAX_PIN];
+    struct buf value = BUF_ON(space);
+    const struct card_pin_question question = {
+        .reader = key->card->reader.name,
+        .token = key->card->token.title,
+        .pin = pin->label,
+        .key = key->info.label,
+        .tries_left = pin->tries_left,
+        .last_try = pin->tries_left == 1,
+        .stored_refused = stored_refused,
+    };
+    int rc;
+
+    lock_take(&key->card->ask);
+    rc = ask(arg, &question, &value);
+    lock_release(&key->card->ask);
+    if (rc == 0 && value.len == 0)
+        rc = card_fail(CARD_E_CANCELLED, "no PIN was entered");
+    if (rc == 0 && (*out = secret_new(buf_view(&value))) == NULL)
+        rc = card_fail(CARD_E_MEMORY, "out of memory");
+    buf_wipe(&value);
+    return rc;
+}
+
+int pin_ask(struct card_key *key, const struct card_pin_info *pin,
+            int why, struct secret **typed)
+{
+    const struct card_settings *s = &key->card->context->settings;
+    char sentence[512];
+    int rc;
+
+    if (s->ask_pin == NULL)
+        return why;
+    snprintf(sentence, sizeof(sentence), "%s", card_error_sentence());
+    if (why == CARD_E_PIN_REFUSED)
+        card_log(key->card->context, "%s: %s", key->name, sentence);
+    rc = ask_person(key, pin, why == CARD_E_PIN_REFUSED, s->ask_pin,
+                    s->ask_arg, typed);
+    if (rc == CARD_E_PIN_NEEDED) /* nobody is there: why one was needed counts */
+        return card_fail_in(why, "%s", sentence);
+    return rc;
+}
+
+/*
+ * Tries that are lost, or a locked PIN, are for a person at the first use to
+ * hear: whoever answers this callback may be a file.
+ */
+static bool worth_fetching(struct card_key *key,
+                           const struct card_pin_info *pin)
+{
+    return stored_pin(key, pin_memory_of(key->card, pin)) == NULL &&
+           !(pin->verified && !pin_is_exclusive(key)) &&
+           check_count(key, pin) == 0;
+}
+
+int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
+{
+    struct card *c = key->card;
+    struct card_pin_info *pin = NULL, copy;
+    bool fetch = false;
+    int rc;
+
+    if ((rc = card_begin(c)) < 0)
+        return card_fail_in(rc, "%s", key->name);
+    if ((rc = pin_of_key(key, &pin)) == 0 && pin != NULL &&
+        stored_pin(key, pin_memory_of(c, pin)) == NULL &&
+        !pin_memory_of(c, pin)->verified &&
+        (rc = c->token.driver->pin_status(&c->token, pin)) == 0) {
+        fetch = worth_fetching(key, pin);
+        copy = *pin; /* another thread may ask the card meanwhile */
+    }
+    card_end(c, READER_LEAVE);
+    if (fetch &&
+        ask_person(key, &copy, false, ask, arg, &key->fetched_pin) < 0)
+        card_error_clear(); /* none given: the first use asks or fails */
+    return rc < 0 ? card_fail_in(rc, "%s", key->name) : 0;
+}

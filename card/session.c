@@ -1,0 +1,143 @@
+/*
+ * The one ritual: lock, fork check, reconnect, transaction, end. Whatever
+ * touches a card passes through here.
+ */
+#include "card/card_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "card/wire/apdu.h"
+
+void card_forget_state(struct card *c)
+{
+    c->token.selected = false;
+    for (size_t i = 0; i < nitems(c->pins); i++)
+        c->pins[i].verified = false;
+}
+
+static bool connection_lost(int rc)
+{
+    return rc == CARD_E_REMOVED || rc == CARD_E_NO_SERVICE ||
+           rc == CARD_E_COMM || rc == CARD_E_NO_READER ||
+           rc == CARD_E_NO_CARD;
+}
+
+/* After a reconnection: is it still the card that was found? */
+static int check_identity(struct card *c)
+{
+    struct token *now = calloc(1, sizeof(*now));
+    int rc;
+
+    if (now == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    now->reader = &c->reader;
+    rc = c->token.driver->probe(now);
+    if (rc == CARD_E_NOT_MINE ||
+        (rc == 0 && strcmp(now->serial, c->token.serial) != 0))
+        rc = card_fail(CARD_E_OTHER_CARD, "another card is in the reader: "
+                       "number %s was expected",
+                       c->token.serial);
+    c->token.driver->close(now);
+    free(now);
+    return rc;
+}
+
+static int reconnect(struct card *c)
+{
+    int rc = c->reader.ops->connect(&c->reader);
+
+    if (rc == 0 && c->token.driver != NULL)
+        c->reconnected = true;
+    return rc;
+}
+
+/* One transaction, across at most one reset and one lost connection. */
+static int start_transaction(struct card *c)
+{
+    int rc = 0;
+
+    for (int tries = 0; tries < 3; tries++) {
+        if (c->reader.link == NULL && (rc = reconnect(c)) < 0)
+            break;
+        if ((rc = c->reader.ops->begin(&c->reader)) == 0)
+            return 0;
+        card_forget_state(c);
+        if (connection_lost(rc))
+            c->reader.ops->disconnect(&c->reader);
+        else if (rc != CARD_E_RESET)
+            break;
+    }
+    /* What cannot be begun is not kept: the next use starts afresh. */
+    c->reader.ops->disconnect(&c->reader);
+    return rc;
+}
+
+static void take(struct card *c)
+{
+    if (lock_take(&c->lock)) { /* a forked child: this is the parent's */
+        c->reader.ops->forget(&c->reader);
+        card_forget_state(c);
+    }
+}
+
+int card_begin(struct card *c)
+{
+    int rc;
+
+    take(c);
+    c->reader.budget = APDU_BUDGET;
+    c->token.selected = false;
+    if ((rc = start_transaction(c)) < 0) {
+        lock_release(&c->lock);
+        return rc;
+    }
+    if (c->reconnected) {
+        if ((rc = check_identity(c)) < 0) {
+            c->reader.ops->end(&c->reader, READER_LEAVE);
+            c->reader.ops->disconnect(&c->reader);
+            lock_release(&c->lock);
+            return rc;
+        }
+        c->reconnected = false;
+    }
+    return 0;
+}
+
+void card_end(struct card *c, enum reader_end how)
+{
+    if (how == READER_RESET)
+        card_forget_state(c);
+    c->token.selected = false;
+    c->reader.ops->end(&c->reader, how);
+    lock_release(&c->lock);
+}
+
+bool card_cert_known(struct card *c, size_t index, struct bytes *der)
+{
+    take(c);
+    *der = buf_view(&c->certs[index]);
+    lock_release(&c->lock);
+    return der->len > 0;
+}
+
+int card_cert(struct card *c, size_t index, struct bytes *der)
+{
+    struct buf *known = &c->certs[index];
+    struct buf fresh;
+    int rc;
+
+    if (known->len == 0) {
+        if ((rc = buf_new(&fresh, CARD_MAX_FILE)) < 0)
+            return rc;
+        rc = c->token.driver->read_cert(&c->token, &c->token.certs[index],
+                                        &fresh);
+        if (rc == 0 && (rc = buf_new(known, fresh.len)) == 0)
+            rc = buf_put(known, buf_view(&fresh));
+        buf_free(&fresh);
+        if (rc < 0)
+            return rc;
+    }
+    *der = buf_view(known);
+    return 0;
+}
