@@ -50,7 +50,8 @@ struct card_uri {
  * percent-encoding, embedded NUL, empty name, over CARD_URI_MAX; module-path
  * and module-name too, since a URI never loads anything. Scheme names are
  * case-insensitive. Path attributes are separated by ';', query attributes
- * follow '?' and are separated by '&' (';' is taken there too).
+ * follow '?' and are separated by '&' (';' is taken there too); pin-value,
+ * pin-source and pin-rule are taken in both places. CARD_E_MEMORY.
  */
 int card_uri_parse(const char *text, struct card_uri *out);
 void card_uri_clear(struct card_uri *uri);

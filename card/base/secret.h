@@ -23,9 +23,10 @@ struct bytes secret_view(const struct secret *s);
 /*
  * The PIN in a file (threat T7): opened without following a last symlink and
  * without blocking; a regular file, owned by root or the effective user, no
- * access for group and others, at most 256 bytes, no NUL. One trailing line
- * end (LF or CR LF) is cut. CARD_E_CONFIG with what is wrong and how to mend
- * it; nothing of the content is in the sentence.
+ * access for group and others, at most 256 bytes. One trailing line end (LF or
+ * CR LF) is cut; what is left is not empty, has no control character (NUL, a
+ * second line) and no byte order mark. CARD_E_CONFIG with what is wrong and how
+ * to mend it; nothing of the content is in the sentence.
  */
 int secret_from_file(const char *path, struct secret **out);
 

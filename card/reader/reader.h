@@ -77,9 +77,10 @@ extern const struct reader_ops reader_pcsc;
 
 /*
  * A recorder in front of other readers. Each exchange goes to `path` as text:
- * "# reader", "atr", "> command", "< answer"; the data of VERIFY, CHANGE,
- * RESET RETRY COUNTER and EXTERNAL/MUTUAL AUTHENTICATE is written as XX, and
- * so is what PSO DECIPHER gives back.
+ * "# reader", "atr", "> command", "< answer", other events as "# ..."; the
+ * data of VERIFY, CHANGE, RESET RETRY COUNTER, ENABLE and DISABLE VERIFICATION
+ * and EXTERNAL/MUTUAL AUTHENTICATE is written as XX, and so is what PSO
+ * DECIPHER gives back.
  *
  *   ops, io  the readers to record (lent)
  *   out      give as io with reader_trace; free with reader_trace_free

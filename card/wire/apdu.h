@@ -59,7 +59,8 @@ struct apdu {
 /*
  * Send and collect. The answer's data is appended to rsp (may be NULL when le
  * is 0), the final status word goes to *sw and is not an error by itself.
- * At most one resend on 6Cxx, then with exactly that Le. A chain whose
+ * At most one resend on 6Cxx, then with exactly that Le, and only of commands
+ * that carried an Le: none with a PIN goes out twice. A chain whose
  * intermediate answer is not 9000 ends there with that status word.
  * Fails: the reader's errors, CARD_E_PROTOCOL (shorter than 2 bytes, endless
  * 61xx), CARD_E_BUFFER (answer over rsp's capacity), CARD_E_LIMIT (budget).

@@ -51,8 +51,10 @@ int p15_parse_token_info(struct bytes file, struct p15_token_info *out);
 
 /*
  * Append the records of one directory file to an array that already holds
- * *count of `cap`; further ones are left out. `uses` and `can` of keys are
- * left 0: they are the driver's judgement. PIN tries are CARD_TRIES_UNKNOWN.
+ * *count of `cap`; further ones are left out, and so are certificates that
+ * stand in the directory itself: they have no file. `uses` and `can` of keys
+ * are left 0: they are the driver's judgement. PIN tries are
+ * CARD_TRIES_UNKNOWN.
  */
 void p15_parse_prkdf(struct bytes file, struct card_key_info *keys, size_t cap,
                      size_t *count);
