@@ -26,6 +26,7 @@ struct card_search {
     unsigned kinds;
     struct secret *pin; /* card_search_set_pin */
     bool searched;
+    bool given; /* an object went to the caller */
     struct search_entry entries[MAX_ENTRIES];
     size_t count, next;
     char seen[256]; /* what was looked at, for "not found" */
@@ -125,6 +126,17 @@ static const struct card_key_info *key_of_cert(const struct token *t,
     return NULL;
 }
 
+/*
+ * A fault of one object, which must not hide the others: a certificate that
+ * cannot be read, a kind of key we do not know.
+ */
+static bool is_objects_own_fault(int rc)
+{
+    return rc == CARD_E_UNSUPPORTED || rc == CARD_E_PROTOCOL ||
+           rc == CARD_E_NOT_FOUND || rc == CARD_E_STATUS ||
+           rc == CARD_E_LIMIT || rc == CARD_E_BUFFER || rc == CARD_E_LOGIN;
+}
+
 /* issuer= and subject= are in the certificate: it is read only for them. */
 static int names_match(const struct card_search *s, struct card *c, int cert,
                        bool *match)
@@ -135,10 +147,9 @@ static int names_match(const struct card_search *s, struct card *c, int cert,
     *match = s->uri.issuer == NULL && s->uri.subject == NULL;
     if (*match || cert == NO_INDEX)
         return 0;
-    if ((rc = card_cert(c, (size_t)cert, &der)) < 0)
-        return rc;
-    *match = match_names(&s->uri, der);
-    return 0;
+    if ((rc = card_cert(c, (size_t)cert, &der)) == 0)
+        *match = match_names(&s->uri, der);
+    return is_objects_own_fault(rc) ? 0 : rc;
 }
 
 /*
@@ -232,7 +243,7 @@ static int search_token(struct card_search *s, struct card *c)
     /* The first will be wanted: read it while the application is selected. */
     if (s->count > first && s->entries[first].cert != NO_INDEX)
         rc = card_cert(c, (size_t)s->entries[first].cert, &der);
-    return rc;
+    return is_objects_own_fault(rc) ? 0 : rc;
 }
 
 static int search_reader(struct card_search *s, const char *reader)
@@ -397,17 +408,30 @@ static int hand_out(const struct card_search *s, const struct search_entry *e,
     return new_key(s, e, cert, &out->key);
 }
 
+/* The next object that is of use; if there never was one, why the last is not. */
+static int next_useful(struct card_search *s, struct card_object *out)
+{
+    int rc = card_fail(CARD_E_NOT_FOUND, "no more objects");
+
+    while (s->next < s->count) {
+        rc = hand_out(s, &s->entries[s->next++], out);
+        if (rc == 0)
+            s->given = true;
+        if (!is_objects_own_fault(rc))
+            return rc;
+        card_log(s->context, "%s", card_error_sentence());
+    }
+    return s->given ? card_fail(CARD_E_NOT_FOUND, "no more objects") : rc;
+}
+
 int card_search_next(struct card_search *search, struct card_object *out)
 {
-    int rc = 0;
+    int rc;
 
     card_error_clear();
-    if (!search->searched)
-        rc = search_all(search);
-    else if (search->next >= search->count)
-        return card_fail(CARD_E_NOT_FOUND, "no more objects");
+    rc = search->searched ? 0 : search_all(search);
     if (rc == 0)
-        rc = hand_out(search, &search->entries[search->next++], out);
+        rc = next_useful(search, out);
     if (rc < 0)
         search->next = search->count;
     return rc;
