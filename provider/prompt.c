@@ -1,0 +1,112 @@
+/*
+ * Asking a person for a PIN at the terminal, through OpenSSL's UI, when no
+ * PIN is stored and the application gave no callback.
+ */
+#include "provider/provider.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/ui.h>
+
+void prompt_describe(const struct card_pin_question *question, char *out,
+                     size_t cap)
+{
+    const char *pin = question->pin[0] != '\0' ? question->pin : "PIN";
+
+    if (question->tries_left == CARD_TRIES_UNKNOWN)
+        snprintf(out, cap, "%s of %s", pin, question->token);
+    else
+        snprintf(out, cap, "%s of %s (%d %s left)", pin, question->token,
+                 question->tries_left,
+                 question->tries_left == 1 ? "try" : "tries");
+}
+
+/*
+ * UI would fall back to standard input and take a mail or a request for the
+ * PIN, so the terminal must really be there.
+ */
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+/* The two answers, wiped together. */
+struct prompt {
+    char question[512];
+    char again[CARD_LABEL_MAX];
+    char pin[CARD_MAX_PIN + 1];
+    char repeated[CARD_MAX_PIN + 1];
+};
+
+static void prompt_compose(const struct card_pin_question *q, struct prompt *p)
+{
+    char what[256];
+
+    prompt_describe(q, what, sizeof(what));
+    snprintf(p->question, sizeof(p->question),
+             "%s%s%s\nEnter it for %s: ", what,
+             q->reader[0] != '\0' ? ", in " : "", q->reader, q->key);
+    snprintf(p->again, sizeof(p->again), "PIN: ");
+}
+
+static bool prompt_add(const struct card_pin_question *q, struct prompt *p,
+                       UI *ui)
+{
+    if (q->stored_refused
+        && UI_add_info_string(ui, "The stored PIN was not used: see the log.\n")
+               < 0)
+        return false;
+    if (q->last_try
+        && UI_add_info_string(ui, "This is the last try: a wrong PIN locks "
+                                  "the card, so type it twice.\n") < 0)
+        return false;
+    if (UI_add_input_string(ui, p->question, 0, p->pin, 0, CARD_MAX_PIN) < 0)
+        return false;
+    return !q->last_try
+           || UI_add_verify_string(ui, p->again, 0, p->repeated, 0,
+                                   CARD_MAX_PIN, p->pin) >= 0;
+}
+
+static int prompt_run(const struct card_pin_question *q, struct prompt *p,
+                      struct buf *pin)
+{
+    UI *ui = UI_new();
+    int rc;
+
+    if (ui == NULL || !prompt_add(q, p, ui)) {
+        UI_free(ui);
+        return card_fail(CARD_E_MEMORY, "no prompt for the PIN");
+    }
+    if (UI_process(ui) != 0)
+        rc = card_fail(CARD_E_CANCELLED, "the PIN was not given");
+    else if (p->pin[0] == '\0')
+        rc = card_fail(CARD_E_CANCELLED, "an empty PIN was given");
+    else
+        rc = buf_put(pin, bytes_of_string(p->pin));
+    UI_free(ui);
+    return rc;
+}
+
+int prompt_ask_pin(void *arg, const struct card_pin_question *question,
+                   struct buf *pin)
+{
+    struct prompt prompt = {.pin = ""};
+    int rc;
+
+    (void)arg;
+    if (!has_terminal())
+        return card_fail(CARD_E_PIN_NEEDED, "no PIN is stored for %s, and "
+                         "there is no terminal to ask at", question->key);
+    prompt_compose(question, &prompt);
+    rc = prompt_run(question, &prompt, pin);
+    memory_wipe(&prompt, sizeof(prompt));
+    return rc;
+}

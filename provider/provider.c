@@ -1,0 +1,335 @@
+/*
+ * The OpenSSL 3 provider: what it offers, its life, and the one crossing from
+ * the card layer's errors to OpenSSL's. Activation costs nothing: no
+ * configuration, reader or library context is touched before a key is wanted.
+ */
+#include "provider/provider.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+
+void *prov_unconst(const void *data)
+{
+    return (void *)(uintptr_t)data;
+}
+
+static unsigned reason_of(int rc)
+{
+    switch (rc) {
+    case CARD_E_MEMORY:
+        return ERR_R_MALLOC_FAILURE;
+    case CARD_E_UNSUPPORTED:
+        return ERR_R_UNSUPPORTED;
+    case CARD_E_CANCELLED:
+        return ERR_R_INTERRUPTED_OR_CANCELLED;
+    default:
+        return (unsigned)-rc;
+    }
+}
+
+int prov_refuse(const struct prov_ctx *ctx, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    ctx->core.new_error(ctx->handle);
+    ctx->core.vset_error(ctx->handle, reason_of(code), format, args);
+    va_end(args);
+    return 0;
+}
+
+int prov_result(const struct prov_ctx *ctx, int rc)
+{
+    const struct card_error_name *name;
+    const char *sentence = card_error_sentence();
+
+    if (rc >= 0)
+        return 1;
+    name = card_error_name(rc);
+    if (sentence[0] == '\0')
+        sentence = name->words;
+    /* libcrypto drops the errors of keys in files that it reads by itself. */
+    config_log(prov_unconst(&ctx->config), sentence);
+    return prov_refuse(ctx, rc, "%s%s%s", sentence,
+                       name->remedy[0] != '\0' ? "; " : "", name->remedy);
+}
+
+OSSL_LIB_CTX *prov_libctx(struct prov_ctx *ctx)
+{
+    OSSL_LIB_CTX *libctx;
+
+    /* In a forked child the parent's may be locked by threads not here. */
+    if (lock_take(&ctx->lock) || ctx->libctx == NULL)
+        ctx->libctx = OSSL_LIB_CTX_new_from_dispatch(ctx->handle,
+                                                     ctx->core_functions);
+    libctx = ctx->libctx;
+    lock_release(&ctx->lock);
+    return libctx;
+}
+
+static int open_cards(struct prov_ctx *ctx)
+{
+    struct prov_config config;
+    struct card_settings settings = {.ask_pin = prompt_ask_pin};
+    int rc;
+
+    if ((rc = config_read(ctx, &config)) < 0)
+        return rc;
+    ctx->config = config;
+    settings.pin = config.pin;
+    settings.trace = config.trace;
+    settings.pin_for_signature = config.pin_for_signature;
+    settings.pin_not_last = config.pin_not_last;
+    if (config.log_fd >= 0) {
+        settings.log = config_log;
+        settings.log_arg = &ctx->config;
+    }
+    rc = card_context_new(&settings, &ctx->cards);
+    if (rc < 0)
+        config_clear(&ctx->config);
+    return rc;
+}
+
+bool prov_name_is_safe(const struct prov_ctx *ctx)
+{
+    return strcmp(ctx->name, "default") > 0;
+}
+
+int prov_cards(struct prov_ctx *ctx, struct card_context **out)
+{
+    int rc = 0;
+
+    /* First, because its lock is the same. */
+    if (prov_libctx(ctx) == NULL)
+        return card_fail(CARD_E_MEMORY, "no library context");
+    lock_take(&ctx->lock);
+    if (ctx->cards == NULL)
+        rc = open_cards(ctx);
+    *out = ctx->cards;
+    lock_release(&ctx->lock);
+    return rc;
+}
+
+static OSSL_FUNC_provider_teardown_fn prov_teardown;
+static OSSL_FUNC_provider_gettable_params_fn prov_gettable_params;
+static OSSL_FUNC_provider_get_params_fn prov_get_params;
+static OSSL_FUNC_provider_query_operation_fn prov_query_operation;
+static OSSL_FUNC_provider_get_reason_strings_fn prov_get_reason_strings;
+
+static void prov_teardown(void *provctx)
+{
+    struct prov_ctx *ctx = provctx;
+
+    card_context_free(ctx->cards);
+    config_clear(&ctx->config);
+    OSSL_LIB_CTX_free(ctx->libctx);
+    lock_destroy(&ctx->lock);
+    OPENSSL_free(ctx->tables.plain);
+    OPENSSL_free(ctx->tables.pem);
+    OPENSSL_free(ctx->tables.der);
+    OPENSSL_free(ctx->core_functions);
+    OPENSSL_free(ctx->name);
+    OPENSSL_free(ctx);
+}
+
+static const OSSL_PARAM *prov_gettable_params(void *provctx)
+{
+    static const OSSL_PARAM gettable[] = {
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_NAME, NULL, 0),
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_VERSION, NULL, 0),
+        OSSL_PARAM_utf8_ptr(OSSL_PROV_PARAM_BUILDINFO, NULL, 0),
+        OSSL_PARAM_int(OSSL_PROV_PARAM_STATUS, NULL), OSSL_PARAM_END};
+
+    (void)provctx;
+    return gettable;
+}
+
+static int prov_get_params(void *provctx, OSSL_PARAM params[])
+{
+    static const char *const texts[][2] = {
+        {OSSL_PROV_PARAM_NAME, "tessera: keys that never leave the card"},
+        {OSSL_PROV_PARAM_VERSION, PROV_VERSION},
+        {OSSL_PROV_PARAM_BUILDINFO, PROV_VERSION}};
+    OSSL_PARAM *p;
+
+    (void)provctx;
+    for (size_t i = 0; i < nitems(texts); i++) {
+        p = OSSL_PARAM_locate(params, texts[i][0]);
+        if (p != NULL && !OSSL_PARAM_set_utf8_ptr(p, texts[i][1]))
+            return 0;
+    }
+    p = OSSL_PARAM_locate(params, OSSL_PROV_PARAM_STATUS);
+    return p == NULL || OSSL_PARAM_set_int(p, 1);
+}
+
+static const OSSL_ALGORITHM *prov_query_operation(void *provctx, int operation,
+                                                  int *no_cache)
+{
+    const struct prov_ctx *ctx = provctx;
+
+    *no_cache = 0;
+    if (operation == OSSL_OP_STORE)
+        return ctx->tables.store;
+    if (!prov_name_is_safe(ctx))
+        return NULL;
+    switch (operation) {
+    case OSSL_OP_KEYMGMT:
+        return ctx->tables.keymgmt;
+    case OSSL_OP_SIGNATURE:
+        return ctx->tables.signature;
+    case OSSL_OP_ASYM_CIPHER:
+        return ctx->tables.cipher;
+    case OSSL_OP_DECODER:
+        return ctx->tables.decoder;
+    default:
+        return NULL;
+    }
+}
+
+static const OSSL_ITEM *prov_get_reason_strings(void *provctx)
+{
+    const struct prov_ctx *ctx = provctx;
+
+    return ctx->tables.errors;
+}
+
+static const OSSL_DISPATCH prov_functions[] = {
+    {OSSL_FUNC_PROVIDER_TEARDOWN, (void (*)(void))prov_teardown},
+    {OSSL_FUNC_PROVIDER_GETTABLE_PARAMS, (void (*)(void))prov_gettable_params},
+    {OSSL_FUNC_PROVIDER_GET_PARAMS, (void (*)(void))prov_get_params},
+    {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))prov_query_operation},
+    {OSSL_FUNC_PROVIDER_GET_REASON_STRINGS,
+     (void (*)(void))prov_get_reason_strings},
+    {0, NULL}};
+
+static char *make_properties(const char *name, const char *more)
+{
+    static const char prefix[] = "provider=";
+    size_t len = sizeof(prefix) + strlen(name) + strlen(more);
+    char *out = OPENSSL_malloc(len);
+
+    if (out != NULL)
+        snprintf(out, len, "%s%s%s", prefix, name, more);
+    return out;
+}
+
+static void set_algorithm(OSSL_ALGORITHM *row, const char *names,
+                          const char *properties,
+                          const OSSL_DISPATCH *functions, const char *words)
+{
+    row->algorithm_names = names;
+    row->property_definition = properties;
+    row->implementation = functions;
+    row->algorithm_description = words;
+}
+
+/* The rows after those set here end the tables: the context starts zeroed. */
+static bool make_tables(struct prov_tables *t, const char *name)
+{
+    static const char *const schemes[] = {"card", "pkcs11", "store"};
+    const struct card_error_name *e = card_error_names;
+
+    t->plain = make_properties(name, "");
+    t->pem = make_properties(name, ",input=pem");
+    t->der = make_properties(name, ",input=der,structure=pk11-uri");
+    if (t->plain == NULL || t->pem == NULL || t->der == NULL)
+        return false;
+    for (size_t i = 0; i < nitems(schemes); i++)
+        set_algorithm(&t->store[i], schemes[i], t->plain, prov_store_functions,
+                      "keys and certificates on cards");
+    set_algorithm(t->keymgmt, PROV_NAMES_RSA, t->plain, prov_keymgmt_functions,
+                  "RSA key on a card");
+    set_algorithm(t->signature, PROV_NAMES_RSA, t->plain,
+                  prov_signature_functions, "RSA signature by a card");
+    set_algorithm(t->cipher, PROV_NAMES_RSA, t->plain, prov_cipher_functions,
+                  "RSA decryption by a card");
+    set_algorithm(&t->decoder[0], "DER", t->pem, prov_decoder_pem_functions,
+                  "PEM file with the URI of a key");
+    set_algorithm(&t->decoder[1], PROV_NAMES_RSA, t->der,
+                  prov_decoder_der_functions, "URI of a key");
+    for (size_t i = 0; i < nitems(t->errors) - 1 && e->code != CARD_OK; i++) {
+        t->errors[i].id = (unsigned)-e->code;
+        t->errors[i].ptr = prov_unconst(e->words);
+        e++;
+    }
+    return true;
+}
+
+static void take_core_function(struct prov_core *core, const OSSL_DISPATCH *f)
+{
+    switch (f->function_id) {
+    case OSSL_FUNC_CORE_GET_PARAMS:
+        core->get_params = OSSL_FUNC_core_get_params(f);
+        break;
+    case OSSL_FUNC_CORE_NEW_ERROR:
+        core->new_error = OSSL_FUNC_core_new_error(f);
+        break;
+    case OSSL_FUNC_CORE_VSET_ERROR:
+        core->vset_error = OSSL_FUNC_core_vset_error(f);
+        break;
+    case OSSL_FUNC_CORE_SET_ERROR_MARK:
+        core->set_error_mark = OSSL_FUNC_core_set_error_mark(f);
+        break;
+    case OSSL_FUNC_CORE_POP_ERROR_TO_MARK:
+        core->pop_error_to_mark = OSSL_FUNC_core_pop_error_to_mark(f);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool take_core(struct prov_ctx *ctx, const OSSL_DISPATCH *in)
+{
+    const struct prov_core *core = &ctx->core;
+    size_t count = 0;
+
+    while (in[count].function_id != 0)
+        take_core_function(&ctx->core, &in[count++]);
+    ctx->core_functions = OPENSSL_memdup(in, (count + 1) * sizeof(*in));
+    return ctx->core_functions != NULL && core->get_params != NULL
+           && core->new_error != NULL && core->vset_error != NULL
+           && core->set_error_mark != NULL && core->pop_error_to_mark != NULL;
+}
+
+static bool take_name(struct prov_ctx *ctx)
+{
+    char *name = NULL;
+    OSSL_PARAM params[] = {OSSL_PARAM_END, OSSL_PARAM_END};
+
+    params[0] = OSSL_PARAM_construct_utf8_ptr(OSSL_PROV_PARAM_CORE_PROV_NAME,
+                                              &name, 0);
+    if (ctx->core.get_params(ctx->handle, params) && name != NULL)
+        ctx->name = OPENSSL_strdup(name);
+    return ctx->name != NULL;
+}
+
+int tessera_provider_init(const OSSL_CORE_HANDLE *handle,
+                          const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+                          void **provctx)
+{
+    struct prov_ctx *ctx = OPENSSL_zalloc(sizeof(*ctx));
+
+    if (ctx == NULL)
+        return 0;
+    ctx->handle = handle;
+    ctx->config.log_fd = -1;
+    if (lock_init(&ctx->lock) < 0) {
+        OPENSSL_free(ctx);
+        return 0;
+    }
+    if (!take_core(ctx, in) || !take_name(ctx)
+        || !make_tables(&ctx->tables, ctx->name)) {
+        prov_teardown(ctx);
+        return 0;
+    }
+    *out = prov_functions;
+    *provctx = ctx;
+    return 1;
+}
