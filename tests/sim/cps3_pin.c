@@ -1,0 +1,253 @@
+/*
+ * PIN and PUK of the simulated CPS3: counters that outlive the program, the
+ * three commands that spend them (fact sheets cps3 4, ias-ecc 7).
+ */
+#include "tests/sim/cps3_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "card/error.h"
+
+enum {
+    PIN_TRIES = 3,
+    PUK_TRIES = 10,
+    PUK_USES = 100,
+    PIN_MIN = 4,
+    STATE_PATH_MAX = 512
+};
+
+static const uint8_t max_tries[2] = {PIN_TRIES, PUK_TRIES};
+
+/* Digits, FF behind them; a PIN the card can hold has PIN_MIN digits or more */
+static bool block_is_sound(const uint8_t block[CPS3_PIN_BLOCK])
+{
+    size_t digits = 0;
+
+    while (digits < CPS3_PIN_BLOCK && block[digits] >= '0'
+           && block[digits] <= '9')
+        digits++;
+    for (size_t i = digits; i < CPS3_PIN_BLOCK; i++)
+        if (block[i] != 0xFF)
+            return false;
+    return digits >= PIN_MIN;
+}
+
+static int secret_init(struct cps3_secret *s, const char *digits, uint8_t tries)
+{
+    size_t len = strlen(digits);
+
+    memset(s->block, 0xFF, sizeof(s->block));
+    if (len <= sizeof(s->block))
+        memcpy(s->block, digits, len);
+    if (len > sizeof(s->block) || !block_is_sound(s->block))
+        return card_fail(CARD_E_CONFIG, "cps3: PIN or PUK not 4 to 8 digits");
+    s->tries = tries;
+    return 0;
+}
+
+static bool secret_read(FILE *file, const char *name, struct cps3_secret *s)
+{
+    char word[8], hex[2 * CPS3_PIN_BLOCK + 1];
+    unsigned tries;
+    struct buf b = BUF_ON(s->block);
+
+    if (fscanf(file, "%7s %16s %3u", word, hex, &tries) != 3
+        || strcmp(word, name) != 0 || tries > UINT8_MAX
+        || bytes_from_hex(hex, &b) < 0)
+        return false;
+    s->tries = (uint8_t)tries;
+    return b.len == sizeof(s->block);
+}
+
+static int store_read(struct cps3_store *store, FILE *file, const char *path)
+{
+    unsigned uses;
+
+    if (!secret_read(file, "pin", &store->secret[CPS3_PIN])
+        || !secret_read(file, "puk", &store->secret[CPS3_PUK])
+        || fscanf(file, " usage %3u", &uses) != 1 || uses > UINT8_MAX)
+        return card_fail(CARD_E_CONFIG, "cps3: state %s is malformed", path);
+    store->puk_usage = (uint8_t)uses;
+    return 0;
+}
+
+int cps3_store_load(struct cps3 *c)
+{
+    const struct cps3_options *o = &c->options;
+    FILE *file = NULL;
+    int rc;
+
+    if (o->state != NULL && (file = fopen(o->state, "r")) != NULL) {
+        rc = store_read(&c->store, file, o->state);
+        fclose(file);
+        return rc;
+    }
+    rc = secret_init(&c->store.secret[CPS3_PIN],
+                     o->pin != NULL ? o->pin : "1234", PIN_TRIES);
+    if (rc == 0)
+        rc = secret_init(&c->store.secret[CPS3_PUK],
+                         o->puk != NULL ? o->puk : "12345678", PUK_TRIES);
+    c->store.puk_usage = PUK_USES;
+    return rc < 0 ? rc : cps3_store_save(c);
+}
+
+static int store_write(const struct cps3_store *store, const char *path)
+{
+    char pin[2 * CPS3_PIN_BLOCK + 1], puk[2 * CPS3_PIN_BLOCK + 1];
+    FILE *file = fopen(path, "w");
+    int n;
+
+    if (file == NULL)
+        return -1;
+    bytes_to_hex(BYTES_OF(store->secret[CPS3_PIN].block), pin, sizeof(pin));
+    bytes_to_hex(BYTES_OF(store->secret[CPS3_PUK].block), puk, sizeof(puk));
+    n = fprintf(file, "pin %s %u\npuk %s %u\nusage %u\n", pin,
+                store->secret[CPS3_PIN].tries, puk,
+                store->secret[CPS3_PUK].tries, store->puk_usage);
+    return fclose(file) != 0 || n < 0 ? -1 : 0;
+}
+
+/* Whole or not at all, whenever the program is killed. */
+int cps3_store_save(const struct cps3 *c)
+{
+    const char *path = c->options.state;
+    char temporary[STATE_PATH_MAX];
+    int n;
+
+    if (path == NULL)
+        return 0;
+    n = snprintf(temporary, sizeof(temporary), "%s.new", path);
+    if (n < 0 || (size_t)n >= sizeof(temporary)
+        || store_write(&c->store, temporary) < 0
+        || rename(temporary, path) < 0)
+        return card_fail(CARD_E_CONFIG, "cps3: cannot write state %s: %s", path,
+                         strerror(errno));
+    return 0;
+}
+
+static bool is_blocked(const struct cps3 *c, unsigned which)
+{
+    return c->store.secret[which].tries == 0
+           || (which == CPS3_PUK && c->store.puk_usage == 0);
+}
+
+/*
+ * Compare literally with the stored block. The try is taken, and written to
+ * the state file, before the comparison: pulling the card cannot save it.
+ */
+static unsigned present(struct cps3 *c, unsigned which, struct bytes block)
+{
+    struct cps3_secret *s = &c->store.secret[which];
+
+    if (is_blocked(c, which))
+        return SW_BLOCKED;
+    if (block.len != sizeof(s->block))
+        return SW_LENGTH;
+    c->verified[which] = false;
+    s->tries--;
+    if (cps3_store_save(c) < 0)
+        return SW_MEMORY;
+    if (memcmp(block.data, s->block, sizeof(s->block)) != 0)
+        return SW_TRIES | s->tries;
+    s->tries = max_tries[which];
+    if (which == CPS3_PUK)
+        c->store.puk_usage--;
+    if (cps3_store_save(c) < 0)
+        return SW_MEMORY;
+    c->verified[which] = true;
+    return SW_OK;
+}
+
+static bool which_secret(uint8_t reference, unsigned *which)
+{
+    *which = reference == 0x01 ? CPS3_PIN : CPS3_PUK;
+    return reference == 0x01 || reference == 0x02;
+}
+
+unsigned cps3_verify(struct cps3 *c, const struct cps3_command *cmd,
+                     struct buf *out)
+{
+    unsigned which;
+
+    (void)out;
+    if (cmd->p1 != 0x00)
+        return SW_P1P2;
+    if (!which_secret(cmd->p2, &which))
+        return SW_NO_REFERENCE;
+    if (cmd->body.len > 0)
+        return present(c, which, cmd->body);
+    if (c->verified[which])
+        return SW_OK;
+    if (is_blocked(c, which))
+        return SW_BLOCKED;
+    return SW_TRIES | c->store.secret[which].tries;
+}
+
+/* What a real card checks of a new PIN is unknown; this much it must. */
+static unsigned set_pin(struct cps3 *c, struct bytes block)
+{
+    struct cps3_secret *s = &c->store.secret[CPS3_PIN];
+
+    if (block.len != CPS3_PIN_BLOCK)
+        return SW_LENGTH;
+    if (!block_is_sound(block.data))
+        return SW_DATA;
+    memcpy(s->block, block.data, sizeof(s->block));
+    s->tries = PIN_TRIES;
+    return cps3_store_save(c) < 0 ? SW_MEMORY : SW_OK;
+}
+
+/* P1 00: old || new; 01: new, the old one was verified before. */
+unsigned cps3_change(struct cps3 *c, const struct cps3_command *cmd,
+                     struct buf *out)
+{
+    struct bytes body = cmd->body, old;
+    unsigned which, sw;
+
+    (void)out;
+    if (!which_secret(cmd->p2, &which))
+        return SW_NO_REFERENCE;
+    if (which == CPS3_PUK)
+        return SW_SECURITY; /* its ACL says never */
+    if (cmd->p1 == 0x01)
+        return c->verified[CPS3_PIN] ? set_pin(c, body) : SW_SECURITY;
+    if (cmd->p1 != 0x00)
+        return SW_P1P2;
+    if (is_blocked(c, CPS3_PIN))
+        return SW_BLOCKED;
+    if (body.len != 2 * CPS3_PIN_BLOCK
+        || !bytes_take(&body, CPS3_PIN_BLOCK, &old))
+        return SW_LENGTH;
+    if (!block_is_sound(body.data))
+        return SW_DATA;
+    sw = present(c, CPS3_PIN, old);
+    return sw == SW_OK ? set_pin(c, body) : sw;
+}
+
+/* P1 00: PUK || new PIN; 02: new PIN, the PUK was verified before. */
+unsigned cps3_reset_retry(struct cps3 *c, const struct cps3_command *cmd,
+                          struct buf *out)
+{
+    struct bytes body = cmd->body, puk;
+    unsigned sw;
+
+    (void)out;
+    if (cmd->p2 != 0x01)
+        return SW_NO_REFERENCE;
+    if (cmd->p1 == 0x02)
+        return c->verified[CPS3_PUK] ? set_pin(c, body) : SW_SECURITY;
+    if (cmd->p1 != 0x00)
+        return SW_P1P2;
+    if (is_blocked(c, CPS3_PUK))
+        return SW_BLOCKED;
+    if (body.len != 2 * CPS3_PIN_BLOCK
+        || !bytes_take(&body, CPS3_PIN_BLOCK, &puk))
+        return SW_LENGTH;
+    if (!block_is_sound(body.data))
+        return SW_DATA;
+    sw = present(c, CPS3_PUK, puk);
+    return sw == SW_OK ? set_pin(c, body) : sw;
+}
