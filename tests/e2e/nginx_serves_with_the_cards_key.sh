@@ -1,0 +1,43 @@
+#!/bin/bash
+# nginx with two workers whose server key is on the card, by PEM-wrapped URI
+# and by engine, through reloads.
+# shellcheck source=tests/e2e/story.sh
+. "${0%/*}/story.sh"
+
+card_start one 0
+configure_with_pin
+export_certificate 'card://usage=auth' "$work/server.pem"
+
+serve()
+{
+    nginx_sample nginx-server.conf
+    sed -i -e '/ssl_client_certificate/d' -e '/ssl_verify/d' \
+        -e "s|^\(  *ssl_certificate_key\).*|\1 $1;|" "$work/nginx-server.conf"
+    nginx_config 2 "$work/nginx-server.conf"
+    nginx_start 8443
+}
+
+shake_hands()
+{
+    local i
+
+    for i in $(seq "$1"); do
+        visit https://127.0.0.1:8443/ >"$work/said"
+        says "$work/said" '^welcome'
+    done
+}
+
+serve "$conf/key.pem"
+master=${started[-1]}
+shake_hands 10
+for i in 1 2 3; do
+    kill -HUP "$master"
+    sleep 0.5
+    shake_hands 5
+done
+stop_started
+
+configure_engine "PIN = $PIN"
+serve engine:tessera:card:usage=auth
+shake_hands 10
+tries_are 3

@@ -1,0 +1,240 @@
+# What stories share: each sources it first. run.sh has put the story into
+# namespaces of its own (tests/sim/netns.sh) and gives it
+#
+#   build   the build tree              top   the source tree
+#   story_work  an empty folder
+#
+# shellcheck shell=bash
+set -Eeuo pipefail
+trap 'echo "story failed: ${BASH_SOURCE[0]##*/} line $LINENO: $BASH_COMMAND"' ERR
+
+work=$story_work
+conf=$top/conf
+PIN=1234
+export LC_ALL=C
+
+# shellcheck source=tests/e2e/world.sh
+. "$top/tests/e2e/world.sh"
+
+# --- Programs -----------------------------------------------------------------
+
+# Whole programs under a sanitizer build need its runtime first.
+with_runtime()
+{
+    env ${TESSERA_PRELOAD:+"LD_PRELOAD=$TESSERA_PRELOAD"} "$@"
+}
+
+openssl()
+{
+    with_runtime timeout --foreground 60 openssl "$@"
+}
+
+curl()
+{
+    with_runtime timeout -k 1 60 curl --silent --show-error --max-time 30 "$@"
+}
+
+# A client that knows nothing of us.
+visit()
+{
+    env -u OPENSSL_CONF -u OPENSSL_MODULES -u OPENSSL_ENGINES \
+        curl --silent --show-error --fail --insecure --max-time 20 "$@"
+}
+
+# OpenSSL as Debian ships it: it knows nothing of us.
+stock()
+{
+    env -u OPENSSL_CONF -u OPENSSL_MODULES -u OPENSSL_ENGINES openssl "$@"
+}
+
+# --- Configuration ------------------------------------------------------------
+
+# Debian's openssl.cnf with our sample behind it; more lines of the provider's
+# section are the arguments.
+configure()
+{
+    cat /etc/ssl/openssl.cnf "$conf/openssl.cnf" >"$work/openssl.cnf"
+    printf '%s\n' "$@" >>"$work/openssl.cnf"
+    export OPENSSL_CONF=$work/openssl.cnf
+    export OPENSSL_MODULES=$build/ossl-modules
+    export OPENSSL_ENGINES=$build/engines
+}
+
+# The same for the engine alone; arguments are lines of its section.
+configure_engine()
+{
+    {
+        cat /etc/ssl/openssl.cnf
+        sed '/^init = 1/d' "$conf/openssl-engine.cnf"
+        printf '%s\n' "$@" 'init = 1'
+    } >"$work/openssl.cnf"
+    export OPENSSL_CONF=$work/openssl.cnf
+    export OPENSSL_MODULES=$build/nowhere
+    export OPENSSL_ENGINES=$build/engines
+}
+
+configure_with_pin()
+{
+    printf '%s\n' "${1:-$PIN}" >"$work/pin"
+    chmod 600 "$work/pin"
+    configure "pin = file:$work/pin"
+}
+
+# The certificate of a key, as programs want it beside a PEM-wrapped URI.
+export_certificate()
+{
+    openssl storeutl -noout -certs "$1" >/dev/null
+    openssl storeutl -certs "$1" 2>/dev/null | stock x509 >"$2"
+}
+
+# --- Assertions ---------------------------------------------------------------
+
+fail()
+{
+    echo "story failed: $*"
+    exit 1
+}
+
+# says FILE TEXT
+says()
+{
+    grep -qiE -- "$2" "$1" || {
+        echo "--- $1 does not say: $2"
+        cat "$1"
+        exit 1
+    }
+}
+
+# The command must fail, with an exit status and not by a signal; what it said
+# is in $work/said.
+refused()
+{
+    local status=0
+
+    "$@" >"$work/said" 2>&1 </dev/null || status=$?
+    if [ $status -eq 0 ] || [ $status -ge 124 ]; then
+        cat "$work/said"
+        fail "status $status of: $*"
+    fi
+}
+
+tries_are()
+{
+    local left
+
+    left=$(card_tries)
+    [ "$left" = "$1" ] || fail "$left tries are left, not $1"
+}
+
+# type_at_prompt TEXT COMMAND: run the command with a terminal and answer its
+# prompts with the text; what the terminal showed is in $work/said.
+type_at_prompt()
+{
+    with_runtime timeout 60 script -qec "$2" /dev/null >"$work/said" 2>&1 < <(
+        for _ in 1 2 3; do
+            sleep 1
+            printf '%s\n' "$1"
+        done 2>/dev/null
+    )
+}
+
+# --- Servers ------------------------------------------------------------------
+
+wait_for_port()
+{
+    for _ in $(seq 100); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+            return 0
+        fi
+        sleep 0.1
+    done
+    fail "nothing listens on port $1"
+}
+
+started=()
+
+stop_started()
+{
+    local pid
+
+    for pid in ${started[@]+"${started[@]}"}; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    started=()
+}
+
+story_ends()
+{
+    local status=$?
+
+    stop_started
+    world_stop
+    exit $status
+}
+trap story_ends EXIT
+
+# nginx_sample FILE: a sample of conf/ with this story's folder in it.
+nginx_sample()
+{
+    sed "s|/etc/tessera/|$work/|" "$conf/$1" >"$work/$1"
+}
+
+# nginx_config WORKERS FILE...: an nginx.conf that includes the files.
+nginx_config()
+{
+    local workers=$1 file
+
+    shift
+    {
+        printf 'daemon off; worker_processes %s;\n' "$workers"
+        [ "$(id -u)" != 0 ] || printf 'user www-data;\n'
+        printf 'pid nginx.pid; error_log nginx.log info;\n'
+        printf 'events { worker_connections 64; }\n'
+        printf 'http { access_log off; ssl_session_cache off;\n'
+        for file in client_body proxy fastcgi uwsgi scgi; do
+            printf '%s_temp_path tmp_%s;\n' $file $file
+        done
+        for file in "$@"; do
+            printf 'include %s;\n' "$file"
+        done
+        printf '}\n'
+    } >"$work/nginx.conf"
+}
+
+# Its pid is the subshell's, which becomes it.
+exec_nginx()
+{
+    exec env ${TESSERA_PRELOAD:+"LD_PRELOAD=$TESSERA_PRELOAD"} \
+        nginx -p "$1" -c "$1/nginx.conf" -e "$1/nginx.log"
+}
+
+# nginx_start PORT: in the background; its pid is $!.
+nginx_start()
+{
+    exec_nginx "$work" &
+    started+=($!)
+    wait_for_port "$1"
+}
+
+# The sample server that demands the card's certificate.
+door_start()
+{
+    nginx_sample nginx-server.conf
+    cat "$cards/one/server.pem" "$cards/one/ca.pem" >"$work/server.pem"
+    cp "$cards/one/server.key" "$work/server-key.pem"
+    cp "$cards/one/root.pem" "$work/server-ca.pem"
+    cp "$card_ca" "$work/card-ca.pem"
+    sed "${1:-}" -i "$work/nginx-server.conf"
+    mkdir -p "$work/door"
+    (
+        work=$work/door
+        nginx_config 1 "${work%/door}/nginx-server.conf"
+    )
+    (
+        unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES TESSERA_PRELOAD
+        exec_nginx "$work/door"
+    ) &
+    started+=($!)
+    wait_for_port 8443
+}

@@ -1,0 +1,116 @@
+# The world of a story: pcscd, virtual readers "Sim 0 00 00" and "Sim 1 00 00",
+# and simulated cards, inside the namespaces that tests/sim/netns.sh made.
+# Wants top, build and work.
+#
+# shellcheck shell=bash
+
+cards=$build/cards # keys and certificates; the state is a story's own
+card_ca=$cards/one/chain.pem
+world_pids=()
+
+# enter_world COMMAND...: the command in namespaces with a pcscd of its own.
+enter_world()
+{
+    VPCD_LIB=$top/build/deps/vpcd/usr/lib/pcsc/drivers/serial/libifdvpcd.so \
+        SIM_READERS=2 "$top/tests/sim/netns.sh" "$@"
+}
+
+# --- Cards: "one" and "other" -------------------------------------------------
+
+# control CARD WORD...: see sim-vpcd.
+control()
+{
+    SIM_CONTROL=$work/$1.control "$build/tests/sim-control" "${@:2}"
+}
+
+# pcscd looks every 0.4 s whether a card came or went.
+let_pcscd_see()
+{
+    sleep 0.8
+}
+
+# card_start CARD READER: put a card that was in no reader yet into one.
+card_start()
+{
+    local number=()
+
+    [ "$1" = one ] || number=(--serial 99002753 --logical-id 2300081198)
+    "$build/tests/sim-vpcd" --dir "$cards/$1" --state "$work/$1.state" \
+        --control "$work/$1.control" --port $((36200 + 10 * $2)) \
+        ${number[@]+"${number[@]}"} &
+    world_pids+=($!)
+    until [ "$(control "$1" inserted 2>/dev/null)" = yes ]; do
+        kill -0 "${world_pids[-1]}" || return 1
+        sleep 0.1
+    done
+    let_pcscd_see
+}
+
+card_pull()
+{
+    control "${1:-one}" pull >/dev/null
+    let_pcscd_see
+}
+
+card_insert()
+{
+    control "${1:-one}" insert >/dev/null
+    let_pcscd_see
+}
+
+# Tries the PIN has left, as the card itself knows.
+card_tries()
+{
+    control "${1:-one}" tries | cut -d ' ' -f 1
+}
+
+card_set_tries()
+{
+    control one set-tries "$1" >/dev/null
+}
+
+# --- The service --------------------------------------------------------------
+
+service=() # command line of pcscd
+
+service_stop()
+{
+    local pid
+
+    pid=$(tr -d '\0' </run/pcscd/pcscd.pid)
+    [ ${#service[@]} -gt 0 ] ||
+        mapfile -d '' -t service <"/proc/$pid/cmdline"
+    kill "$pid"
+    while [ -e /run/pcscd/pcscd.comm ]; do
+        sleep 0.1
+    done
+}
+
+# service_start [FOLDER]: with the readers described in FOLDER.
+service_start()
+{
+    local command=("${service[@]}") i
+
+    for i in "${!command[@]}"; do
+        if [ $# -gt 0 ] && [ "${command[i]}" = -c ]; then
+            command[i + 1]=$1
+        fi
+    done
+    "${command[@]}" >"$work/pcscd.log" 2>&1 &
+    world_pids+=($!)
+    while [ ! -S /run/pcscd/pcscd.comm ]; do
+        kill -0 "${world_pids[-1]}" || return 1
+        sleep 0.1
+    done
+}
+
+world_stop()
+{
+    local pid
+
+    for pid in ${world_pids[@]+"${world_pids[@]}"}; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    world_pids=()
+}
