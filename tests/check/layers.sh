@@ -1,0 +1,42 @@
+#!/bin/bash
+# Who may include whom: faces -> card/*.h -> card/*.c -> driver -> wire ->
+# reader, never back; OpenSSL and PC/SC headers where their one place is.
+cd "$(dirname "$0")/../.." || exit
+status=0
+
+# forbid WHERE PATTERN WHY: no #include in WHERE (paths) matches PATTERN.
+forbid()
+{
+    local hits
+    # shellcheck disable=SC2086
+    hits=$(grep -nrE --include='*.[ch]' "^#include $2" $1)
+    if [ -n "$hits" ]; then
+        printf '%s:\n%s\n' "$3" "$hits"
+        status=1
+    fi
+}
+
+inner='"card/(driver|wire|reader)/'
+forbid "provider engine" "$inner" "a face reaches under card/*.h"
+forbid "provider engine" '"card/card_int\.h' "a face sees struct card"
+forbid "provider" '"engine/' "the provider includes the engine"
+forbid "engine" '"provider/' "the engine includes the provider"
+forbid "card" '"(provider|engine|tests)/' "the card layer includes a face"
+forbid "card/base card/wire card/reader card/driver" \
+    '"card/(card|card_int|pin|uri)\.h' "a lower layer includes card/*.h"
+forbid "card/wire card/reader card/base" '"card/driver/' \
+    "a lower layer includes a driver"
+forbid "card/reader card/base" '"card/wire/' "a lower layer includes card/wire"
+forbid "card/base" '"card/reader/' "card/base includes a reader"
+forbid "provider engine" '<(winscard|PCSC/|pcsclite|reader\.h)' \
+    "PC/SC in a face"
+forbid "$(find card -name '*.[ch]' ! -path card/reader/pcsc.c | tr '\n' ' ')" \
+    '<(PCSC/)?(winscard|pcsclite|wintypes|ifdhandler)' \
+    "PC/SC outside card/reader/pcsc.c"
+forbid "$(find card -name '*.[ch]' ! -path card/base/crypto.c | tr '\n' ' ')" \
+    '<openssl/' "OpenSSL outside card/base/crypto.c"
+forbid "card" '<openssl/(core|provider|engine|store)' \
+    "the card layer includes a face's OpenSSL interface"
+forbid "card provider engine" '"(\.\.?/|[^/"]*")' \
+    "an include that is not a path from the root"
+exit $status
