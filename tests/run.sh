@@ -1,0 +1,49 @@
+#!/bin/bash
+# tests/run.sh [--asan] [--long]: install what is missing, build, run every
+# test. Needs root for packages and for the stories' namespaces.
+#
+#   --asan  build and test under AddressSanitizer and UBSan instead
+#   --long  more rounds in the sweeps
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd) || exit
+# shellcheck source=tests/lib.sh
+. "$top/tests/lib.sh"
+
+preset=dev
+for argument in "$@"; do
+    case $argument in
+    --asan) preset=asan ;;
+    --long) export TESSERA_LONG=1 ;;
+    *) die "usage: tests/run.sh [--asan] [--long]" ;;
+    esac
+done
+
+install_packages "${packages_build[@]}" "${packages_sim[@]}" \
+    "${packages_test[@]}"
+fetch_virtual_reader
+
+say "building with gcc ($preset)"
+build_tree $preset
+if [ $preset = dev ]; then
+    say "building with clang"
+    build_tree dev-clang
+fi
+
+say "tests"
+cd "$top" || exit
+ctest --preset $preset --parallel "$(nproc)"
+status=$?
+
+log=$top/build/$preset/Testing/Temporary/LastTest.log
+if grep -q '^sweep' "$log"; then
+    say "sweeps"
+    grep -h '^sweep' "$log"
+fi
+say "sizes"
+tests/check/sizes.sh
+if [ $status -ne 0 ]; then
+    say "FAILED"
+else
+    say "all tests passed"
+fi
+exit $status
