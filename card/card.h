@@ -134,8 +134,8 @@ int card_sign(struct card_key *key, const struct card_tbs *tbs,
 
 /*
  * RSAES-PKCS1-v1_5 decryption (RFC 8017 7.2.2) with implicit rejection: bad
- * padding gives a message derived from the cryptogram, the same each time, and
- * success, so that nothing tells good padding from bad.
+ * padding gives a message derived from the cryptogram, the same each time within
+ * one process, and success, so that nothing tells good padding from bad.
  *
  *   cryptogram  modulus-length bytes
  *   plain       out: at most modulus length - 11 bytes

@@ -26,8 +26,15 @@ struct card_context {
 /* What this process knows of one PIN of a card. */
 struct pin_memory {
     bool verified;           /* by us, and nothing says it no longer holds */
+    bool presented;          /* VERIFY was sent, whatever came back */
     struct secret *typed;    /* by a person, accepted; for re-login */
     struct secret *rejected; /* by the card: never presented again */
+};
+
+/* What a person typed, and how many tries were left when asked. */
+struct typed_pin {
+    struct secret *value;
+    int told;
 };
 
 /*
@@ -44,7 +51,7 @@ struct card {
     struct token token;
     struct pin_memory pins[CARD_MAX_PINS]; /* as token.pins */
     struct buf certs[CARD_MAX_CERTS];      /* DER read so far, as token.certs */
-    bool reconnected;  /* identity to be checked in the next transaction */
+    bool check_identity; /* at the start of the next transaction */
     char name[CARD_LABEL_MAX + READER_NAME_MAX + 8]; /* for people */
 };
 
@@ -55,6 +62,7 @@ struct card_key {
     struct bytes cert;      /* lent by the card */
     struct secret *named_pin;   /* stored, for this very key (URI) */
     struct secret *fetched_pin; /* from a callback at load */
+    bool callback_skipped;      /* not asked at load: tries were lost */
     bool not_last;              /* count-full rule off for this key */
     char name[CARD_LABEL_MAX * 2 + READER_NAME_MAX + 32];
 };
@@ -62,8 +70,8 @@ struct card_key {
 /* open.c: cards by reader, shared within a context. */
 
 /*
- * The card in a reader, with one reference. CARD_E_UNSUPPORTED: no driver (of
- * that name, if given) knows it.
+ * The card in a reader, with one reference. CARD_E_NOT_MINE: no driver (of that
+ * name, if given) knows it.
  */
 int card_open(struct card_context *ctx, const char *reader, const char *driver,
               struct card **out);
@@ -101,18 +109,21 @@ bool pin_is_exclusive(const struct card_key *key);
 /*
  * Present the right PIN for a key: `typed` by a person for this use, or NULL
  * for what is stored. CARD_E_PIN_NEEDED (none is stored) and
- * CARD_E_PIN_REFUSED (policy): a person may be asked, the PIN's tries are
- * fresh. All other errors are final.
+ * CARD_E_PIN_REFUSED (policy; or fewer tries than the person was told): a
+ * person may be asked, the PIN's tries are fresh. All other errors are final.
  */
 int pin_login(struct card_key *key, struct card_pin_info *pin,
-              struct secret *typed);
+              const struct typed_pin *typed);
 
 /*
- * Ask a person, outside a transaction and without the card's lock. `why` is
- * what pin_login returned, and comes back if there is nobody to ask.
+ * Ask a person, outside a transaction and without the card's lock, but with
+ * card->ask held. `why` is what pin_login returned, and comes back if there is
+ * nobody to ask.
  */
 int pin_ask(struct card_key *key, const struct card_pin_info *pin, int why,
-            struct secret **typed);
+            struct typed_pin *typed);
+/* This thread is being asked: its callback must not ask again. */
+bool pin_is_being_asked(void);
 
 /* match.c */
 bool match_reader(const struct card_uri *uri, const char *reader);

@@ -26,7 +26,7 @@ static int find_driver(struct token *t, const char *name)
     t->driver = NULL;
     bytes_to_hex(bytes_from(t->reader->atr, t->reader->atr_len), atr,
                  sizeof(atr));
-    return card_fail(CARD_E_UNSUPPORTED, "no driver knows this card (ATR %s)",
+    return card_fail(CARD_E_NOT_MINE, "no driver knows this card (ATR %s)",
                      atr);
 }
 
@@ -91,26 +91,58 @@ static int connect_and_probe(struct card *c, const char *driver)
     return rc;
 }
 
-/* The open card of a reader, if it is still there; with a reference. */
-static struct card *find_open(struct card_context *ctx, const char *reader)
+/* The open card number `skip` of a reader, with a reference; NULL: no more. */
+static struct card *nth_open(struct card_context *ctx, const char *reader,
+                             size_t skip)
 {
     struct card *c;
 
     lock_take(&ctx->lock);
     for (c = ctx->cards; c != NULL; c = c->next)
-        if (strcmp(c->reader.name, reader) == 0)
+        if (strcmp(c->reader.name, reader) == 0 && skip-- == 0)
             break;
     if (c != NULL)
         c->refs++;
     lock_release(&ctx->lock);
-    if (c == NULL)
-        return NULL;
-    if (card_begin(c) == 0) {
-        card_end(c, READER_LEAVE);
-        return c;
+    return c;
+}
+
+/* Of the cards that were opened in a reader, the one that is in it now. */
+static struct card *find_open(struct card_context *ctx, const char *reader)
+{
+    struct card *c;
+
+    for (size_t i = 0; (c = nth_open(ctx, reader, i)) != NULL; i++) {
+        if (card_begin(c) == 0) {
+            card_end(c, READER_LEAVE);
+            return c;
+        }
+        card_unref(c);
     }
-    card_unref(c);
     return NULL;
+}
+
+/* Enter a card; if another thread was faster, its card instead of this. */
+static struct card *share(struct card_context *ctx, struct card *fresh)
+{
+    struct card *c;
+
+    lock_take(&ctx->lock);
+    for (c = ctx->cards; c != NULL; c = c->next)
+        if (strcmp(c->reader.name, fresh->reader.name) == 0 &&
+            strcmp(c->token.serial, fresh->token.serial) == 0)
+            break;
+    if (c != NULL) {
+        c->refs++;
+    } else {
+        fresh->next = ctx->cards;
+        ctx->cards = fresh;
+    }
+    lock_release(&ctx->lock);
+    if (c == NULL)
+        return fresh;
+    destroy(fresh);
+    return c;
 }
 
 int card_open(struct card_context *ctx, const char *reader, const char *driver,
@@ -129,11 +161,7 @@ int card_open(struct card_context *ctx, const char *reader, const char *driver,
         destroy(c);
         return card_fail_in(rc, "reader \"%s\"", reader);
     }
-    lock_take(&ctx->lock);
-    c->next = ctx->cards;
-    ctx->cards = c;
-    lock_release(&ctx->lock);
-    *out = c;
+    *out = share(ctx, c);
     return 0;
 }
 

@@ -100,8 +100,10 @@ static int present(struct card_key *key, struct card_pin_info *pin,
 {
     struct card *c = key->card;
     struct pin_memory *memory = pin_memory_of(c, pin);
-    int rc = c->token.driver->verify(&c->token, pin, secret_view(value));
+    int rc;
 
+    memory->presented = true;
+    rc = c->token.driver->verify(&c->token, pin, secret_view(value));
     memory->verified = rc == 0;
     if (rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED) {
         secret_free(memory->rejected);
@@ -125,12 +127,40 @@ static void remember_typed(struct card_key *key, struct pin_memory *memory,
     memory->typed = secret_ref(typed);
 }
 
+static int no_pin(const struct card_key *key, const struct card_pin_info *pin)
+{
+    int rc;
+
+    if (key->callback_skipped && (rc = check_count(key, pin)) < 0)
+        return rc;
+    if (key->card->context->settings.pin != NULL && pin_is_exclusive(key))
+        return card_fail(CARD_E_PIN_NEEDED,
+                         "the configured PIN is not for keys that sign "
+                         "documents (pin-for-signature)");
+    return card_fail(CARD_E_PIN_NEEDED, "no PIN is configured");
+}
+
+/* A person decides by the number told: with fewer tries left, anew. */
+static int check_typed(const struct typed_pin *typed,
+                       const struct card_pin_info *pin)
+{
+    if (typed->told == CARD_TRIES_UNKNOWN ||
+        pin->tries_left == CARD_TRIES_UNKNOWN ||
+        pin->tries_left >= typed->told)
+        return 0;
+    return card_fail(CARD_E_PIN_REFUSED,
+                     "the PIN was not presented: %d tries were left when it "
+                     "was asked for, now %d",
+                     typed->told, pin->tries_left);
+}
+
 int pin_login(struct card_key *key, struct card_pin_info *pin,
-              struct secret *typed)
+              const struct typed_pin *typed)
 {
     struct card *c = key->card;
     struct pin_memory *memory = pin_memory_of(c, pin);
-    struct secret *value = typed != NULL ? typed : stored_pin(key, memory);
+    struct secret *value =
+        typed != NULL ? typed->value : stored_pin(key, memory);
     int rc;
 
     if ((rc = c->token.driver->pin_status(&c->token, pin)) < 0)
@@ -143,18 +173,27 @@ int pin_login(struct card_key *key, struct card_pin_info *pin,
         return 0;
     }
     if (value == NULL)
-        return card_fail(CARD_E_PIN_NEEDED, "no PIN is configured");
-    if (typed == NULL &&
-        (rc = check_stored(key, pin, memory, value)) < 0)
+        return no_pin(key, pin);
+    rc = typed != NULL ? check_typed(typed, pin)
+                       : check_stored(key, pin, memory, value);
+    if (rc < 0)
         return rc;
     rc = present(key, pin, value);
     if (rc == 0 && typed != NULL)
-        remember_typed(key, memory, typed);
+        remember_typed(key, memory, value);
     if (key->fetched_pin != NULL && pin_is_exclusive(key)) {
         secret_free(key->fetched_pin); /* consent to one use */
         key->fetched_pin = NULL;
     }
     return rc;
+}
+
+/* One flag for each thread, like the error sentence: see pin_is_being_asked. */
+static _Thread_local bool being_asked;
+
+bool pin_is_being_asked(void)
+{
+    return being_asked;
 }
 
 /* Without a lock that another use of the card needs. */
@@ -175,9 +214,9 @@ static int ask_person(struct card_key *key, const struct card_pin_info *pin,
     };
     int rc;
 
-    lock_take(&key->card->ask);
+    being_asked = true;
     rc = ask(arg, &question, &value);
-    lock_release(&key->card->ask);
+    being_asked = false;
     if (rc == 0 && value.len == 0)
         rc = card_fail(CARD_E_CANCELLED, "no PIN was entered");
     if (rc == 0 && (*out = secret_new(buf_view(&value))) == NULL)
@@ -186,20 +225,19 @@ static int ask_person(struct card_key *key, const struct card_pin_info *pin,
     return rc;
 }
 
-int pin_ask(struct card_key *key, const struct card_pin_info *pin,
-            int why, struct secret **typed)
+int pin_ask(struct card_key *key, const struct card_pin_info *pin, int why,
+            struct typed_pin *typed)
 {
     const struct card_settings *s = &key->card->context->settings;
     char sentence[512];
     int rc;
 
-    if (s->ask_pin == NULL)
-        return why;
     snprintf(sentence, sizeof(sentence), "%s", card_error_sentence());
     if (why == CARD_E_PIN_REFUSED)
         card_log(key->card->context, "%s: %s", key->name, sentence);
     rc = ask_person(key, pin, why == CARD_E_PIN_REFUSED, s->ask_pin,
-                    s->ask_arg, typed);
+                    s->ask_arg, &typed->value);
+    typed->told = pin->tries_left;
     if (rc == CARD_E_PIN_NEEDED) /* nobody is there: why one was needed counts */
         return card_fail_in(why, "%s", sentence);
     return rc;
@@ -231,11 +269,15 @@ int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
         !pin_memory_of(c, pin)->verified &&
         (rc = c->token.driver->pin_status(&c->token, pin)) == 0) {
         fetch = worth_fetching(key, pin);
+        key->callback_skipped = !fetch;
         copy = *pin; /* another thread may ask the card meanwhile */
     }
     card_end(c, READER_LEAVE);
-    if (fetch &&
-        ask_person(key, &copy, false, ask, arg, &key->fetched_pin) < 0)
-        card_error_clear(); /* none given: the first use asks or fails */
+    if (fetch && !being_asked) {
+        lock_take(&c->ask);
+        if (ask_person(key, &copy, false, ask, arg, &key->fetched_pin) < 0)
+            card_error_clear(); /* none given: the first use asks or fails */
+        lock_release(&c->ask);
+    }
     return rc < 0 ? card_fail_in(rc, "%s", key->name) : 0;
 }

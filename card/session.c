@@ -13,7 +13,7 @@ void card_forget_state(struct card *c)
 {
     c->token.selected = false;
     for (size_t i = 0; i < nitems(c->pins); i++)
-        c->pins[i].verified = false;
+        c->pins[i].verified = c->pins[i].presented = false;
 }
 
 static bool connection_lost(int rc)
@@ -23,7 +23,7 @@ static bool connection_lost(int rc)
            rc == CARD_E_NO_CARD;
 }
 
-/* After a reconnection: is it still the card that was found? */
+/* After a reset or a reconnection: is it still the card that was found? */
 static int check_identity(struct card *c)
 {
     struct token *now = calloc(1, sizeof(*now));
@@ -47,8 +47,8 @@ static int reconnect(struct card *c)
 {
     int rc = c->reader.ops->connect(&c->reader);
 
-    if (rc == 0 && c->token.driver != NULL)
-        c->reconnected = true;
+    if (rc == 0)
+        c->check_identity = c->token.driver != NULL;
     return rc;
 }
 
@@ -67,6 +67,8 @@ static int start_transaction(struct card *c)
             c->reader.ops->disconnect(&c->reader);
         else if (rc != CARD_E_RESET)
             break;
+        /* pcscd tells one event: the reset may hide that the card changed. */
+        c->check_identity = c->token.driver != NULL;
     }
     /* What cannot be begun is not kept: the next use starts afresh. */
     c->reader.ops->disconnect(&c->reader);
@@ -92,14 +94,14 @@ int card_begin(struct card *c)
         lock_release(&c->lock);
         return rc;
     }
-    if (c->reconnected) {
+    if (c->check_identity) {
         if ((rc = check_identity(c)) < 0) {
             c->reader.ops->end(&c->reader, READER_LEAVE);
             c->reader.ops->disconnect(&c->reader);
             lock_release(&c->lock);
             return rc;
         }
-        c->reconnected = false;
+        c->check_identity = false;
     }
     return 0;
 }

@@ -9,9 +9,10 @@
 /* What the driver is to do, inside a transaction with the PIN verified. */
 struct key_use {
     int (*run)(struct card_key *key, struct key_use *use);
-    bool afresh; /* trust nothing, however often it is done */
     const struct card_tbs *tbs; /* sign */
     struct bytes cryptogram;    /* decrypt */
+    bool rejected;              /* decrypt: by the card itself */
+    bool afresh;                /* trust nothing, however often it is done */
     struct buf *out;
 };
 
@@ -35,7 +36,7 @@ static bool state_was_lost(int rc)
 }
 
 static int login_and_run(struct card_key *key, struct card_pin_info *pin,
-                         struct secret *typed, struct key_use *use)
+                         const struct typed_pin *typed, struct key_use *use)
 {
     int rc = pin != NULL ? pin_login(key, pin, typed) : 0;
 
@@ -43,7 +44,8 @@ static int login_and_run(struct card_key *key, struct card_pin_info *pin,
 }
 
 static int run_in_transaction(struct card_key *key, struct card_pin_info *pin,
-                              struct secret *typed, struct key_use *use)
+                              const struct typed_pin *typed,
+                              struct key_use *use)
 {
     struct card *c = key->card;
     int rc;
@@ -59,7 +61,7 @@ static int run_in_transaction(struct card_key *key, struct card_pin_info *pin,
 }
 
 /* The question for a person needs the PIN's state after the transaction. */
-static int use_once(struct card_key *key, struct secret *typed,
+static int use_once(struct card_key *key, const struct typed_pin *typed,
                     struct key_use *use, struct card_pin_info *pin_state)
 {
     struct card *c = key->card;
@@ -74,24 +76,51 @@ static int use_once(struct card_key *key, struct secret *typed,
         *pin_state = *pin;
     /* A reset is the one sure way to undo VERIFY, at no APDU. */
     card_end(c, pin != NULL && pin_is_exclusive(key) &&
-                        pin_memory_of(c, pin)->verified
+                        pin_memory_of(c, pin)->presented
                     ? READER_RESET
                     : READER_LEAVE);
     return rc;
 }
 
-static int use_key(struct card_key *key, struct key_use *use)
+static bool wants_person(int rc)
+{
+    return rc == CARD_E_PIN_NEEDED || rc == CARD_E_PIN_REFUSED;
+}
+
+/*
+ * With the right to ask: again, since another thread may have been given the
+ * PIN meanwhile, and then with what is typed. Whoever was told a number of
+ * tries that no longer holds is asked once more.
+ */
+static int use_with_person(struct card_key *key, struct key_use *use)
 {
     struct card_pin_info pin = {.tries_left = CARD_TRIES_UNKNOWN};
-    struct secret *typed = NULL;
+    int rc = use_once(key, NULL, use, &pin);
+
+    for (int times = 0; times < 2 && wants_person(rc); times++) {
+        struct typed_pin typed = {.value = NULL};
+
+        if ((rc = pin_ask(key, &pin, rc, &typed)) < 0)
+            break;
+        rc = use_once(key, &typed, use, &pin);
+        secret_free(typed.value);
+    }
+    return rc;
+}
+
+static int use_key(struct card_key *key, struct key_use *use)
+{
+    struct card_pin_info pin;
     int rc;
 
     card_error_clear();
     rc = use_once(key, NULL, use, &pin);
-    if ((rc == CARD_E_PIN_NEEDED || rc == CARD_E_PIN_REFUSED) &&
-        (rc = pin_ask(key, &pin, rc, &typed)) == 0)
-        rc = use_once(key, typed, use, &pin);
-    secret_free(typed);
+    if (wants_person(rc) && !pin_is_being_asked() &&
+        key->card->context->settings.ask_pin != NULL) {
+        lock_take(&key->card->ask);
+        rc = use_with_person(key, use);
+        lock_release(&key->card->ask);
+    }
     return rc < 0 ? card_fail_in(rc, "%s", key->name) : 0;
 }
 
@@ -158,10 +187,13 @@ int card_sign(struct card_key *key, const struct card_tbs *tbs,
 static int run_decrypt(struct card_key *key, struct key_use *use)
 {
     struct card *c = key->card;
+    int rc;
 
     use->out->len = 0;
-    return c->token.driver->decrypt(&c->token, &key->info, use->cryptogram,
-                                    use->out);
+    rc = c->token.driver->decrypt(&c->token, &key->info, use->cryptogram,
+                                  use->out);
+    use->rejected = rc == CARD_E_STATUS;
+    return use->rejected ? 0 : rc;
 }
 
 /*
@@ -209,9 +241,9 @@ int card_decrypt(struct card_key *key, struct bytes cryptogram,
         return card_fail(CARD_E_BUFFER, "%s: a message takes up to %u bytes",
                          key->name, key->info.bits / 8 - 11);
     if ((rc = synthetic_message(key, cryptogram, &bad)) == 0 &&
-        ((rc = use_key(key, &use)) == 0 || rc == CARD_E_STATUS)) {
+        (rc = use_key(key, &use)) == 0) {
         plain->len = 0;
-        rc = buf_put(plain, buf_view(rc == 0 ? &good : &bad));
+        rc = buf_put(plain, buf_view(use.rejected ? &bad : &good));
         card_error_clear();
     }
     buf_wipe(&good);

@@ -4,10 +4,10 @@
  */
 #include "card/base/crypto.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
@@ -74,17 +74,16 @@ void crypto_free(struct crypto *crypto)
 
 static X509 *parse_cert(OSSL_LIB_CTX *libctx, struct bytes der)
 {
-    X509 *x = X509_new_ex(libctx, NULL);
     const unsigned char *p = der.data;
+    X509 *x;
 
-    if (x == NULL || der.len > LONG_MAX)
-        goto fail;
-    if (d2i_X509(&x, &p, (long)der.len) == NULL)
-        return NULL; /* d2i freed it */
+    if (der.len > CARD_MAX_FILE)
+        return NULL;
+    ERR_set_mark(); /* what fails here is said in our own words */
+    if ((x = X509_new_ex(libctx, NULL)) != NULL)
+        d2i_X509(&x, &p, (long)der.len); /* on error it frees it: NULL */
+    ERR_pop_to_mark();
     return x;
-fail:
-    X509_free(x);
-    return NULL;
 }
 
 static bool name_has_common_name(const X509_NAME *name, const char *text)
@@ -159,11 +158,14 @@ static bool recover_block(OSSL_LIB_CTX *libctx, EVP_PKEY *key, struct bytes sig,
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
     size_t len = block->cap;
-    bool ok = ctx != NULL && EVP_PKEY_verify_recover_init(ctx) == 1 &&
-              EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
-              EVP_PKEY_verify_recover(ctx, block->data, &len, sig.data,
-                                      sig.len) == 1;
+    bool ok;
 
+    ERR_set_mark();
+    ok = ctx != NULL && EVP_PKEY_verify_recover_init(ctx) == 1 &&
+         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+         EVP_PKEY_verify_recover(ctx, block->data, &len, sig.data,
+                                 sig.len) == 1;
+    ERR_pop_to_mark();
     EVP_PKEY_CTX_free(ctx);
     block->len = ok ? len : 0;
     return ok;

@@ -230,12 +230,22 @@ static int pcsc_transmit(struct reader *r, struct bytes command,
     return 0;
 }
 
+/*
+ * Reset by SCardReconnect, inside the transaction: so done it is not told to
+ * this connection as another program's reset, which would have to be followed
+ * by a look whether the card was changed.
+ */
 static void pcsc_end(struct reader *r, enum reader_end how)
 {
     struct pcsc_link *link = r->link;
+    DWORD disposition = SCARD_LEAVE_CARD;
 
-    SCardEndTransaction(link->card, how == READER_RESET ? SCARD_RESET_CARD
-                                                        : SCARD_LEAVE_CARD);
+    if (how == READER_RESET &&
+        SCardReconnect(link->card, SCARD_SHARE_SHARED,
+                       SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_RESET_CARD,
+                       &link->protocol) != SCARD_S_SUCCESS)
+        disposition = SCARD_RESET_CARD;
+    SCardEndTransaction(link->card, disposition);
 }
 
 static void pcsc_disconnect(struct reader *r)

@@ -434,6 +434,10 @@ static int check_link(const struct sim_world *w, struct link *link)
 {
     if (link->lost == 0 && w->stopped)
         link->lost = CARD_E_NO_SERVICE;
+    else if (link->lost == 0 && link->insertion != link->slot->insertion &&
+             link->slot->card != NULL && link->resets != link->slot->resets)
+        /* pcscd keeps one event: a reset since hides that the card changed */
+        link->insertion = link->slot->insertion;
     else if (link->lost == 0 && link->insertion != link->slot->insertion)
         link->lost = CARD_E_REMOVED;
     if (link->lost < 0)

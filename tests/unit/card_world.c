@@ -58,6 +58,8 @@ static int answer(void *arg, const struct card_pin_question *question,
 
     p->last = *question;
     p->asked++;
+    if (p->meanwhile != NULL)
+        p->meanwhile(p, p->meanwhile_arg);
     if (text == NULL)
         return card_fail(CARD_E_PIN_NEEDED, "nobody is there");
     return buf_put(pin, bytes_of_string(text));

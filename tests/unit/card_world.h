@@ -14,6 +14,8 @@ struct person {
     const char *answers[8]; /* NULL: nobody is there */
     unsigned asked;
     struct card_pin_question last;
+    void (*meanwhile)(struct person *self, void *arg); /* before answering */
+    void *meanwhile_arg;
 };
 
 struct card_world {

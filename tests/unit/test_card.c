@@ -510,6 +510,159 @@ static void test_typed_wrong_pin_is_not_followed_by_another(void **state)
     world_close(&w);
 }
 
+static void lose_a_try(struct person *self, void *arg)
+{
+    struct card_world *w = arg;
+
+    if (self->asked == 1)
+        w->card->ops->set_tries(w->card, 1);
+}
+
+static void test_tries_lost_while_typing_are_told_before_the_last(void **state)
+{
+    struct card_world w;
+    struct card_key *key;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    w.card->ops->set_tries(w.card, 2);
+    world_person(&w, "4321", "1234");
+    w.person.meanwhile = lose_a_try;
+    w.person.meanwhile_arg = &w;
+    key = world_key(&w, "card:usage=auth");
+    assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
+    assert_int_equal(w.person.asked, 2); /* 4321 never reached the card */
+    assert_true(w.person.last.last_try);
+    assert_int_equal(world_pin_tries(&w), 3);
+    card_key_free(key);
+    world_close(&w);
+}
+
+struct asker {
+    struct card_key *key;
+    int rc;
+};
+
+static void *sign_in_thread(void *arg)
+{
+    struct asker *a = arg;
+    uint8_t space[CARD_MAX_SIGNATURE];
+    struct buf sig = BUF_ON(space);
+
+    a->rc = world_sign(a->key, "x", true, &sig);
+    return NULL;
+}
+
+static void sign_in_threads(struct card_key *key, struct asker *askers,
+                            size_t count)
+{
+    pthread_t threads[8];
+
+    assert_in_range(count, 1, nitems(threads));
+    for (size_t i = 0; i < count; i++) {
+        askers[i] = (struct asker){.key = key};
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_in_thread,
+                                        &askers[i]), 0);
+    }
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void test_threads_ask_one_person_once(void **state)
+{
+    struct asker askers[4];
+    struct card_world w;
+    struct card_key *key;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    world_person(&w, "1234", "1234");
+    key = world_key(&w, "card:usage=auth");
+    sign_in_threads(key, askers, nitems(askers));
+    for (size_t i = 0; i < nitems(askers); i++)
+        assert_int_equal(askers[i].rc, 0);
+    assert_int_equal(w.person.asked, 1);
+    card_key_free(key);
+    world_close(&w);
+}
+
+static void test_threads_and_a_wrong_pin_tell_the_last_try(void **state)
+{
+    struct asker askers[2];
+    struct card_world w;
+    struct card_key *key;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    world_person(&w, "4321", "4321");
+    key = world_key(&w, "card:usage=auth");
+    sign_in_threads(key, askers, nitems(askers));
+    assert_int_equal(world_pin_tries(&w), 1);
+    assert_int_equal(w.person.last.tries_left, 2); /* not 3 again */
+    card_key_free(key);
+    world_close(&w);
+}
+
+static void sign_in_callback(struct person *self, void *arg)
+{
+    struct asker *a = arg;
+
+    (void)self;
+    sign_in_thread(a);
+}
+
+static void test_callback_that_uses_the_card_is_not_asked_itself(void **state)
+{
+    struct asker inner;
+    struct card_world w;
+    struct card_key *key;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    world_person(&w, "1234", NULL);
+    key = world_key(&w, "card:usage=auth");
+    inner = (struct asker){.key = key};
+    w.person.meanwhile = sign_in_callback;
+    w.person.meanwhile_arg = &inner;
+    assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
+    assert_int_equal(inner.rc, CARD_E_PIN_NEEDED);
+    assert_int_equal(w.person.asked, 1);
+    card_key_free(key);
+    world_close(&w);
+}
+
+static void test_refusals_say_what_would_help(void **state)
+{
+    uint8_t space[CARD_MAX_SIGNATURE];
+    struct buf sig = BUF_ON(space);
+    struct card_world w;
+    struct card_key *key;
+    card_ask_pin_fn *ask;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    world_person(&w, "1234", NULL);
+    ask = w.settings.ask_pin;
+    w.settings.ask_pin = NULL;
+    w.settings.pin = secret_new(bytes_of_string("1234"));
+    world_restart(&w);
+    key = world_key(&w, "card:usage=sign");
+    assert_int_equal(world_sign(key, "x", true, &sig), CARD_E_PIN_NEEDED);
+    assert_non_null(strstr(card_error_sentence(), "pin-for-signature"));
+    card_key_free(key);
+    secret_free(w.settings.pin);
+    w.settings.pin = NULL;
+    world_restart(&w);
+    w.card->ops->set_tries(w.card, 2);
+    key = world_key(&w, "card:usage=auth"); /* a password file answers */
+    assert_int_equal(card_key_fetch_pin(key, ask, &w.person), 0);
+    assert_int_equal(w.person.asked, 0);
+    assert_int_equal(world_sign(key, "x", true, &sig), CARD_E_PIN_REFUSED);
+    assert_non_null(strstr(card_error_sentence(), "2 of 3"));
+    card_key_free(key);
+    world_close(&w);
+}
+
 static void test_malformed_pin_is_not_sent(void **state)
 {
     static const char *const uris[] = {
@@ -682,6 +835,78 @@ static void test_another_card_in_the_reader_is_refused(void **state)
     card_context_free(w.ctx);
     w.ctx = NULL;
     other->ops->free(other);
+    world_close(&w);
+}
+
+static void test_another_card_hidden_by_a_reset_gets_no_pin(void **state)
+{
+    struct cps3_options options = {.dir = world_dir(), .serial = "11112222"};
+    uint8_t space[CARD_MAX_SIGNATURE];
+    struct buf sig = BUF_ON(space);
+    struct card_world w;
+    struct card_key *key;
+    struct applet *other;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    key = world_key(&w, AUTH);
+    assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
+    assert_int_equal(cps3_new(&options, &other), 0);
+    sim_world_insert(w.sim, 0, other);
+    assert_true(sim_world_other(w.sim, 0, SIM_OTHER_RESET));
+    sim_world_reset_counts(w.sim);
+    assert_int_equal(world_sign(key, "x", true, &sig), CARD_E_OTHER_CARD);
+    assert_int_equal(sim_world_count_ins(w.sim, INS_VERIFY), 0);
+    card_key_free(key);
+    card_context_free(w.ctx);
+    w.ctx = NULL;
+    other->ops->free(other);
+    world_close(&w);
+}
+
+static void *open_in_thread(void *arg)
+{
+    struct asker *a = arg;
+
+    a->key = world_key((void *)a->key, AUTH);
+    return NULL;
+}
+
+static void test_threads_that_open_share_one_card(void **state)
+{
+    pthread_t threads[4];
+    struct asker askers[nitems(threads)];
+    struct card_world w;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    for (size_t i = 0; i < nitems(threads); i++) {
+        askers[i].key = (void *)&w;
+        assert_int_equal(pthread_create(&threads[i], NULL, open_in_thread,
+                                        &askers[i]), 0);
+    }
+    for (size_t i = 0; i < nitems(threads); i++)
+        pthread_join(threads[i], NULL);
+    sim_world_reset_counts(w.sim);
+    assert_int_equal(world_sign_and_check(askers[0].key, "auth.pem"), 0);
+    for (size_t i = 1; i < nitems(threads); i++)
+        assert_int_equal(world_sign_and_check(askers[i].key, "auth.pem"), 0);
+    assert_int_equal(sim_world_count_ins(w.sim, INS_VERIFY), 1);
+    for (size_t i = 0; i < nitems(threads); i++)
+        card_key_free(askers[i].key);
+    world_close(&w);
+}
+
+static void test_unknown_card_says_so_with_its_atr(void **state)
+{
+    struct card_world w;
+    struct card_object found;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    assert_int_equal(world_find(&w, "card:driver=other", CARD_KIND_PRIVATE,
+                                &found), CARD_E_NOT_MINE);
+    assert_non_null(strstr(card_error_sentence(), "3BAC0040"));
     world_close(&w);
 }
 
@@ -865,6 +1090,11 @@ int main(void)
         cmocka_unit_test(test_locked_pin_is_not_presented),
         cmocka_unit_test(test_person_is_asked_once_for_auth_each_time_for_sign),
         cmocka_unit_test(test_typed_wrong_pin_is_not_followed_by_another),
+        cmocka_unit_test(test_tries_lost_while_typing_are_told_before_the_last),
+        cmocka_unit_test(test_threads_ask_one_person_once),
+        cmocka_unit_test(test_threads_and_a_wrong_pin_tell_the_last_try),
+        cmocka_unit_test(test_callback_that_uses_the_card_is_not_asked_itself),
+        cmocka_unit_test(test_refusals_say_what_would_help),
         cmocka_unit_test(test_malformed_pin_is_not_sent),
         cmocka_unit_test(test_general_pin_does_not_sign_documents_unless_told),
         cmocka_unit_test(test_card_without_pin_objects_serves_by_the_aodf),
@@ -872,6 +1102,9 @@ int main(void)
         cmocka_unit_test(test_use_goes_on_after_other_programs),
         cmocka_unit_test(test_card_pulled_and_put_back_serves_again),
         cmocka_unit_test(test_another_card_in_the_reader_is_refused),
+        cmocka_unit_test(test_another_card_hidden_by_a_reset_gets_no_pin),
+        cmocka_unit_test(test_threads_that_open_share_one_card),
+        cmocka_unit_test(test_unknown_card_says_so_with_its_atr),
         cmocka_unit_test(test_endless_answers_end_in_an_error),
         cmocka_unit_test(test_malformed_files_end_in_an_error),
         cmocka_unit_test(test_fork_before_and_after_load_both_sign),

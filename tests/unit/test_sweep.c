@@ -16,6 +16,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include "card/wire/apdu.h"
 #include "tests/unit/card_world.h"
 
 static const char plain_text[] = "the content key of a mail";
@@ -105,9 +106,16 @@ static size_t encrypt(uint8_t *out, size_t cap)
     return len;
 }
 
+/* A command with that INS went to the card. */
+static bool was_sent(struct card_world *w, uint8_t ins)
+{
+    return sim_world_count_ins(w->sim, ins) > 0;
+}
+
 /*
  * Implicit rejection gives another message where the card refuses to decipher,
- * and so it does for a fault that looks like that refusal.
+ * and so it does for a fault that looks like that refusal; but for nothing
+ * before the cryptogram went to the card.
  */
 static int decrypt(struct card_world *w)
 {
@@ -123,9 +131,10 @@ static int decrypt(struct card_world *w)
         return rc;
     rc = card_decrypt(found.key, bytes_from(cryptogram, len), &plain);
     card_key_free(found.key);
-    if (rc == 0 && !bytes_equal(buf_view(&plain), expected))
-        return card_fail(CARD_E_STATUS, "rejected implicitly");
-    return rc;
+    if (rc < 0 || bytes_equal(buf_view(&plain), expected))
+        return rc;
+    assert_true(was_sent(w, INS_PSO));
+    return card_fail(CARD_E_STATUS, "rejected implicitly");
 }
 
 static const struct operation operations[] = {
@@ -135,6 +144,23 @@ static const struct operation operations[] = {
     {"sign-sign",   sign_sign       },
     {"decrypt",     decrypt         },
 };
+
+/* What an empty VERIFY of another program says. */
+static bool pin_is_verified(struct card_world *w)
+{
+    static const uint8_t query[] = {0x00, INS_VERIFY, 0x00, 0x01, 0x00};
+    uint8_t space[16];
+    struct buf answer = BUF_ON(space);
+    struct reader r = {.ops = &reader_sim, .io = w->sim};
+
+    snprintf(r.name, sizeof(r.name), "Sim 0");
+    assert_int_equal(r.ops->connect(&r), 0);
+    assert_int_equal(r.ops->begin(&r), 0);
+    assert_int_equal(r.ops->transmit(&r, BYTES_OF(query), &answer), 0);
+    r.ops->end(&r, READER_LEAVE);
+    r.ops->disconnect(&r);
+    return answer.len == 2 && answer.data[0] == 0x90;
+}
 
 static unsigned clean_cost(const struct operation *op, struct card_world *w)
 {
@@ -153,10 +179,14 @@ static void run_with_fault(const struct operation *op, struct card_world *w,
     int rc;
 
     world_restart(w);
+    sim_world_reset_counts(w->sim);
     sim_world_fault(w->sim, nth, fault, lasting);
     if ((rc = op->run(w)) < 0)
         assert_string_not_equal(card_error_sentence(), "");
     sim_world_fault(w->sim, 0, SIM_FAULT_NONE, false);
+    if (op->run == sign_sign && pin_is_verified(w))
+        fail_msg("%s, %s at APDU %u: the PIN stays verified", op->name,
+                 sim_fault_name(fault), nth);
     if (world_pin_tries(w) != 3)
         fail_msg("%s, %s at APDU %u: a try is lost", op->name,
                  sim_fault_name(fault), nth);
