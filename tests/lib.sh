@@ -110,13 +110,14 @@ fetch_virtual_reader()
     ) || die "vsmartcard-vpcd could not be fetched"
 }
 
-# build_tree PRESET: configure if it never was, and compile.
+# build_tree PRESET: configure, since programs may have been installed since the
+# last time, and compile.
 build_tree()
 {
     local tree="$top/build/$1"
 
-    if [ ! -e "$tree/build.ninja" ]; then
-        (cd "$top" && cmake --preset "$1") || die "configure failed: $1"
-    fi
+    mkdir -p "$top/build"
+    (cd "$top" && cmake --preset "$1" >"$top/build/configure.log") ||
+        die "configure failed: $1 (build/configure.log)"
     cmake --build "$tree" || die "build failed: $1"
 }

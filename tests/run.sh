@@ -3,17 +3,18 @@
 # test. Needs root for packages and for the stories' namespaces.
 #
 #   --asan  build and test under AddressSanitizer and UBSan instead
-#   --long  more rounds in the sweeps
+#   --long  each test five times, to find those that fail now and then
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd) || exit
 # shellcheck source=tests/lib.sh
 . "$top/tests/lib.sh"
 
 preset=dev
+repeat=()
 for argument in "$@"; do
     case $argument in
     --asan) preset=asan ;;
-    --long) export TESSERA_LONG=1 ;;
+    --long) repeat=(--repeat until-fail:5) ;;
     *) die "usage: tests/run.sh [--asan] [--long]" ;;
     esac
 done
@@ -31,7 +32,7 @@ fi
 
 say "tests"
 cd "$top" || exit
-ctest --preset $preset --parallel "$(nproc)"
+ctest --preset $preset --parallel "$(nproc)" ${repeat[@]+"${repeat[@]}"}
 status=$?
 
 log=$top/build/$preset/Testing/Temporary/LastTest.log

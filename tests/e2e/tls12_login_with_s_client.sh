@@ -12,7 +12,7 @@ export_certificate 'card://usage=auth' "$work/card.pem"
 login()
 {
     printf 'GET / HTTP/1.0\r\n\r\n' |
-        openssl s_client -connect localhost:8443 -CAfile "$work/server-ca.pem" \
+        openssl s_client -connect 127.0.0.1:8443 -CAfile "$work/server-ca.pem" \
             -verify_return_error -ign_eof "$@" >"$work/said" 2>&1
 }
 

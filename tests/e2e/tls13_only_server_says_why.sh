@@ -11,7 +11,7 @@ door_start 's/TLSv1.2/TLSv1.3/'
 export_certificate 'card://usage=auth' "$work/card.pem"
 
 printf 'GET / HTTP/1.0\r\n\r\n' |
-    openssl s_client -connect localhost:8443 -CAfile "$work/server-ca.pem" \
+    openssl s_client -connect 127.0.0.1:8443 -CAfile "$work/server-ca.pem" \
         -ign_eof -cert "$work/card.pem" -key "$conf/key.pem" \
         >"$work/said" 2>&1
 says "$work/said" 'No required SSL certificate was sent'
