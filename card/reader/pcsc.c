@@ -4,6 +4,9 @@
  */
 #include "card/reader/reader.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,14 +16,16 @@
 #include "card/error.h"
 
 enum {
-    CONNECT_TRIES = 20,          /* while another program is exclusive */
-    CONNECT_PAUSE_NS = 100000000 /* 0.1 s between them */
+    CONNECT_TRIES = 20,           /* while another program is exclusive */
+    CONNECT_PAUSE_NS = 100000000, /* 0.1 s between them */
+    PATIENCE_SECONDS = 30         /* while another is in a transaction */
 };
 
 struct pcsc_link {
     SCARDCONTEXT context; /* one each: a blocked call blocks nobody else */
     SCARDHANDLE card;
     DWORD protocol;
+    bool connected;
 };
 
 static const struct {
@@ -42,7 +47,7 @@ static const struct {
     {SCARD_W_UNPOWERED_CARD,        CARD_E_REMOVED,    "the card lost power"},
     {SCARD_W_UNRESPONSIVE_CARD,     CARD_E_COMM,       "the card does not answer: turned round, or defective"},
     {SCARD_E_PROTO_MISMATCH,        CARD_E_COMM,       "the reader and the card have no protocol in common"},
-    {SCARD_E_SHARING_VIOLATION,     CARD_E_BUSY,       "another program keeps the card for itself"},
+    {SCARD_E_SHARING_VIOLATION,     CARD_E_BUSY,       "another program keeps the card for itself, and did not let go in time"},
     {SCARD_E_TIMEOUT,               CARD_E_TIMEOUT,    "the card did not answer in time"},
     {SCARD_E_NOT_TRANSACTED,        CARD_E_COMM,       "the exchange with the card failed"},
     {SCARD_E_INSUFFICIENT_BUFFER,   CARD_E_PROTOCOL,   "the card answered more than it may"},
@@ -126,19 +131,145 @@ static int pcsc_list(void *io, struct reader_list *out)
     return rc;
 }
 
-static LONG connect_patiently(SCARDCONTEXT context, const char *name,
-                              SCARDHANDLE *card, DWORD *protocol)
+static void close_link(struct pcsc_link *link)
+{
+    if (link->connected) {
+        SCardDisconnect(link->card, SCARD_LEAVE_CARD);
+        SCardReleaseContext(link->context);
+    }
+    free(link);
+}
+
+/*
+ * A call that PCSC-lite lets wait without end while another program holds the
+ * card, and offers no way to stop. So a thread makes it, and is left with the
+ * connection when its time is up: it closes that when the other lets go.
+ */
+struct timed_call {
+    pthread_mutex_t mutex;
+    pthread_cond_t finished;
+    LONG (*run)(struct pcsc_link *link, const char *reader);
+    struct pcsc_link *link;
+    char reader[READER_NAME_MAX];
+    bool is_finished, is_abandoned;
+    LONG rv;
+};
+
+static LONG run_connect(struct pcsc_link *link, const char *reader)
 {
     const struct timespec pause = {.tv_nsec = CONNECT_PAUSE_NS};
-    LONG rv = SCARD_E_SHARING_VIOLATION;
+    LONG rv = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL,
+                                    &link->context);
 
-    for (int i = 0; i < CONNECT_TRIES && rv == SCARD_E_SHARING_VIOLATION; i++) {
-        if (i > 0)
-            nanosleep(&pause, NULL);
-        rv = SCardConnect(context, name, SCARD_SHARE_SHARED,
-                          SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, card,
-                          protocol);
+    if (rv != SCARD_S_SUCCESS)
+        return rv;
+    for (int i = 0; i < CONNECT_TRIES; i++) {
+        rv = SCardConnect(link->context, reader, SCARD_SHARE_SHARED,
+                          SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &link->card,
+                          &link->protocol);
+        if (rv != SCARD_E_SHARING_VIOLATION)
+            break;
+        nanosleep(&pause, NULL);
     }
+    link->connected = rv == SCARD_S_SUCCESS;
+    if (!link->connected)
+        SCardReleaseContext(link->context);
+    return rv;
+}
+
+static LONG run_begin(struct pcsc_link *link, const char *reader)
+{
+    (void)reader;
+    return SCardBeginTransaction(link->card);
+}
+
+static void free_call(struct timed_call *call)
+{
+    pthread_cond_destroy(&call->finished);
+    pthread_mutex_destroy(&call->mutex);
+    free(call);
+}
+
+static void *call_thread(void *arg)
+{
+    struct timed_call *call = arg;
+    LONG rv = call->run(call->link, call->reader);
+    bool abandoned;
+
+    pthread_mutex_lock(&call->mutex);
+    call->rv = rv;
+    call->is_finished = true;
+    abandoned = call->is_abandoned;
+    pthread_cond_signal(&call->finished);
+    pthread_mutex_unlock(&call->mutex);
+    if (abandoned) {
+        if (rv == SCARD_S_SUCCESS && call->run == run_begin)
+            SCardEndTransaction(call->link->card, SCARD_LEAVE_CARD);
+        close_link(call->link);
+        free_call(call);
+    }
+    return NULL;
+}
+
+/* The program's signals are not for a thread it does not know of. */
+static bool start_thread(struct timed_call *call)
+{
+    pthread_t thread;
+    sigset_t all, before;
+    bool started;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    started = pthread_create(&thread, NULL, call_thread, call) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        pthread_detach(thread);
+    return started;
+}
+
+/* False, and the call is the thread's, when the time is up. */
+static bool wait_for_call(struct timed_call *call)
+{
+    struct timespec until;
+    bool finished;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_SECONDS;
+    pthread_mutex_lock(&call->mutex);
+    while (!call->is_finished &&
+           pthread_cond_timedwait(&call->finished, &call->mutex, &until) !=
+               ETIMEDOUT)
+        ;
+    finished = call->is_finished;
+    call->is_abandoned = !finished;
+    pthread_mutex_unlock(&call->mutex);
+    return finished;
+}
+
+/* r->link is NULL, and the answer a sharing violation, when the time is up. */
+static LONG call_in_time(struct reader *r,
+                         LONG (*run)(struct pcsc_link *, const char *))
+{
+    struct timed_call *call = calloc(1, sizeof(*call));
+    LONG rv;
+
+    if (call == NULL)
+        return SCARD_E_NO_MEMORY;
+    pthread_mutex_init(&call->mutex, NULL);
+    pthread_cond_init(&call->finished, NULL);
+    call->run = run;
+    call->link = r->link;
+    memcpy(call->reader, r->name, sizeof(call->reader));
+    if (!start_thread(call)) {
+        free_call(call);
+        return SCARD_E_NO_MEMORY;
+    }
+    if (!wait_for_call(call)) {
+        r->link = NULL;
+        return SCARD_E_SHARING_VIOLATION;
+    }
+    rv = call->rv;
+    free_call(call);
     return rv;
 }
 
@@ -160,41 +291,37 @@ static void set_protocol(struct reader *r, struct pcsc_link *link)
     r->protocol = link->protocol == SCARD_PROTOCOL_T1 ? READER_T1 : READER_T0;
 }
 
+static void pcsc_disconnect(struct reader *r)
+{
+    if (r->link != NULL)
+        close_link(r->link);
+    r->link = NULL;
+}
+
 static int pcsc_connect(struct reader *r)
 {
-    struct pcsc_link *link = calloc(1, sizeof(*link));
-    const char *call = "SCardEstablishContext";
+    const char *call = "SCardConnect";
     LONG rv;
 
-    if (link == NULL)
+    if ((r->link = calloc(1, sizeof(struct pcsc_link))) == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
-    rv = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &link->context);
-    if (rv != SCARD_S_SUCCESS)
-        goto fail;
-    call = "SCardConnect";
-    rv = connect_patiently(link->context, r->name, &link->card,
-                           &link->protocol);
-    if (rv == SCARD_S_SUCCESS && (rv = read_atr(r, link->card)) !=
-                                     SCARD_S_SUCCESS) {
+    rv = call_in_time(r, run_connect);
+    if (rv == SCARD_S_SUCCESS) {
         call = "SCardStatus";
-        SCardDisconnect(link->card, SCARD_LEAVE_CARD);
+        rv = read_atr(r, ((struct pcsc_link *)r->link)->card);
     }
     if (rv != SCARD_S_SUCCESS) {
-        SCardReleaseContext(link->context);
-        goto fail;
+        pcsc_disconnect(r);
+        return pcsc_fail(rv, call);
     }
-    set_protocol(r, link);
-    r->link = link;
+    set_protocol(r, r->link);
     return 0;
-fail:
-    free(link);
-    return pcsc_fail(rv, call);
 }
 
 static int pcsc_begin(struct reader *r)
 {
     struct pcsc_link *link = r->link;
-    LONG rv = SCardBeginTransaction(link->card), again;
+    LONG rv = call_in_time(r, run_begin), again;
 
     if (rv == SCARD_S_SUCCESS)
         return 0;
@@ -246,18 +373,6 @@ static void pcsc_end(struct reader *r, enum reader_end how)
                        &link->protocol) != SCARD_S_SUCCESS)
         disposition = SCARD_RESET_CARD;
     SCardEndTransaction(link->card, disposition);
-}
-
-static void pcsc_disconnect(struct reader *r)
-{
-    struct pcsc_link *link = r->link;
-
-    if (link == NULL)
-        return;
-    SCardDisconnect(link->card, SCARD_LEAVE_CARD);
-    SCardReleaseContext(link->context);
-    free(link);
-    r->link = NULL;
 }
 
 static void pcsc_forget(struct reader *r)
