@@ -125,6 +125,10 @@ int pin_ask(struct card_key *key, const struct card_pin_info *pin, int why,
 /* This thread is being asked: its callback must not ask again. */
 bool pin_is_being_asked(void);
 
+/* key.c: key number `index` of a card, with a reference of its own to it. */
+int key_new(struct card *c, size_t index, struct bytes cert,
+            struct card_key **out);
+
 /* match.c */
 bool match_reader(const struct card_uri *uri, const char *reader);
 /* Inside a transaction: may read the token's label. */

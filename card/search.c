@@ -102,7 +102,8 @@ static void add_entry(struct card_search *s, struct card *c,
             (struct search_entry){kind, card_ref(c), key, cert};
 }
 
-static bool same_id(const struct card_id *a, const struct card_id *b)
+/* A key and its certificate have the same iD, and it is not empty. */
+static bool is_pair(const struct card_id *a, const struct card_id *b)
 {
     return a->len > 0 && bytes_equal(bytes_from(a->data, a->len),
                                      bytes_from(b->data, b->len));
@@ -112,7 +113,7 @@ static bool same_id(const struct card_id *a, const struct card_id *b)
 static int cert_of_key(const struct token *t, const struct card_key_info *key)
 {
     for (size_t i = 0; i < t->cert_count; i++)
-        if (same_id(&t->certs[i].id, &key->id))
+        if (is_pair(&t->certs[i].id, &key->id))
             return (int)i;
     return NO_INDEX;
 }
@@ -121,7 +122,7 @@ static const struct card_key_info *key_of_cert(const struct token *t,
                                                const struct card_cert_info *c)
 {
     for (size_t i = 0; i < t->key_count; i++)
-        if (same_id(&t->keys[i].id, &c->id))
+        if (is_pair(&t->keys[i].id, &c->id))
             return &t->keys[i];
     return NULL;
 }
@@ -355,31 +356,17 @@ static int named_pin(const struct card_search *s, struct card_key *key)
     return 0;
 }
 
-static int new_key(const struct card_search *s, const struct search_entry *e,
-                   struct bytes cert, struct card_key **out)
+static int hand_out_key(const struct card_search *s,
+                        const struct search_entry *e, struct bytes cert,
+                        struct card_key **out)
 {
-    struct card *c = e->card;
-    struct card_key *key = calloc(1, sizeof(*key));
-    int rc;
+    struct card_key *key;
+    int rc = key_new(e->card, (size_t)e->key, cert, &key);
 
-    if (key == NULL)
-        return card_fail(CARD_E_MEMORY, "out of memory");
-    atomic_init(&key->refs, 1);
-    key->card = card_ref(c);
-    key->info = c->token.keys[e->key];
-    key->cert = cert;
+    if (rc < 0)
+        return rc;
     key->not_last = s->uri.pin_not_last;
-    snprintf(key->name, sizeof(key->name), "key \"%s\" of %s",
-             key->info.label, c->name);
-    /* The certificate's word on the size counts: signatures are checked by it */
-    rc = crypto_cert_rsa_bits(c->context->crypto, cert, &key->info.bits);
-    if (rc == 0 && (key->info.bits < 512 ||
-                    key->info.bits > CARD_MAX_SIGNATURE * 8))
-        rc = card_fail(CARD_E_UNSUPPORTED, "an RSA key of %u bits",
-                       key->info.bits);
-    if (rc == 0 && e->kind == CARD_KIND_PRIVATE)
-        rc = named_pin(s, key);
-    if (rc < 0) {
+    if (e->kind == CARD_KIND_PRIVATE && (rc = named_pin(s, key)) < 0) {
         card_fail_in(rc, "%s", key->name);
         card_key_free(key);
         return rc;
@@ -405,7 +392,7 @@ static int hand_out(const struct card_search *s, const struct search_entry *e,
         return 0;
     }
     out->label = t->keys[e->key].label;
-    return new_key(s, e, cert, &out->key);
+    return hand_out_key(s, e, cert, &out->key);
 }
 
 /* The next object that is of use; if there never was one, why the last is not. */
