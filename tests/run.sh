@@ -3,18 +3,24 @@
 # test. Needs root for packages and for the stories' namespaces.
 #
 #   --asan  build and test under AddressSanitizer and UBSan instead
-#   --long  each test five times, to find those that fail now and then
+#   --long  each test five times, to find those that fail now and then, and a
+#           minute of fuzzing
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd) || exit
 # shellcheck source=tests/lib.sh
 . "$top/tests/lib.sh"
 
 preset=dev
+long=no
 repeat=()
 for argument in "$@"; do
     case $argument in
     --asan) preset=asan ;;
-    --long) repeat=(--repeat until-fail:5) ;;
+    --long)
+        long=yes
+        repeat=(--repeat until-fail:5)
+        packages_test+=(libclang-rt-dev)
+        ;;
     *) die "usage: tests/run.sh [--asan] [--long]" ;;
     esac
 done
@@ -35,6 +41,10 @@ cd "$top" || exit
 ctest --preset $preset --parallel "$(nproc)" ${repeat[@]+"${repeat[@]}"}
 status=$?
 
+if [ $long = yes ]; then
+    say "fuzzing"
+    tests/fuzz/run.sh 60 || status=1
+fi
 log=$top/build/$preset/Testing/Temporary/LastTest.log
 if grep -q '^sweep' "$log"; then
     say "sweeps"
