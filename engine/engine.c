@@ -3,8 +3,10 @@
  * the URI through OSSL_STORE and hands out the provider's own key, so there is
  * one code path. It replaces no method and is never a default engine.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/engine.h>
 #include <openssl/err.h>
@@ -20,14 +22,14 @@
 
 #define PROVIDER "tessera"
 
+enum { ENGINE_MAX_QUERY = 128 };
+
 /* provider/provider.c, linked in: the engine works with no provider set up. */
 OSSL_provider_init_fn tessera_provider_init;
 
 /* Names and numbers of the PKCS#11 engine: its callers need no change. */
 enum engine_command {
     ENGINE_PIN = ENGINE_CMD_BASE + 2,
-    ENGINE_VERBOSE = ENGINE_CMD_BASE + 3,
-    ENGINE_QUIET = ENGINE_CMD_BASE + 4,
     ENGINE_LOAD_CERT = ENGINE_CMD_BASE + 5,
     ENGINE_USER_INTERFACE = ENGINE_CMD_BASE + 7,
     ENGINE_CALLBACK_DATA = ENGINE_CMD_BASE + 8
@@ -37,11 +39,6 @@ enum engine_command {
 static const ENGINE_CMD_DEFN engine_commands[] = {
     {ENGINE_PIN, "PIN", "PIN for the keys loaded from now on",
      ENGINE_CMD_FLAG_STRING},
-    {ENGINE_VERBOSE, "VERBOSE",
-     "Accepted for compatibility: the provider's \"log\" key sets the log",
-     ENGINE_CMD_FLAG_NO_INPUT},
-    {ENGINE_QUIET, "QUIET", "Accepted for compatibility, as VERBOSE",
-     ENGINE_CMD_FLAG_NO_INPUT},
     {ENGINE_LOAD_CERT, "LOAD_CERT_CTRL", "Load a certificate by URI",
      ENGINE_CMD_FLAG_INTERNAL},
     {ENGINE_USER_INTERFACE, "SET_USER_INTERFACE", "UI_METHOD to ask the PIN",
@@ -61,7 +58,7 @@ struct engine_state {
     UI_METHOD *ui;
     void *ui_data;
     struct lock lock;        /* guards provider */
-    OSSL_PROVIDER *provider; /* ours, or NULL: the configuration's is used */
+    OSSL_PROVIDER *provider; /* the built-in, or NULL: the configuration's */
 };
 
 /* libcrypto has no other place for data of an engine than a numbered slot. */
@@ -78,22 +75,44 @@ static struct engine_state *engine_get0_state(const ENGINE *e)
     return ENGINE_get_ex_data(e, state_index);
 }
 
-/*
- * Not done before the first key is loaded: the configuration may name the
- * provider after the engine, and its settings count.
- */
-static bool engine_ensure_provider(struct engine_state *state)
+/* Write the property query of a provider that is ours; 0 ends the search. */
+static int engine_recognise(OSSL_PROVIDER *provider, void *query)
 {
-    bool ok = true;
+    char *words = NULL;
+    OSSL_PARAM params[] = {OSSL_PARAM_END, OSSL_PARAM_END};
+    int len;
+
+    params[0] = OSSL_PARAM_construct_utf8_ptr(OSSL_PROV_PARAM_NAME, &words, 0);
+    if (!OSSL_PROVIDER_get_params(provider, params) || words == NULL
+        || strncmp(words, "tessera: ", 9) != 0)
+        return 1;
+    len = snprintf(query, ENGINE_MAX_QUERY, "provider=%s",
+                   OSSL_PROVIDER_get0_name(provider));
+    return len >= ENGINE_MAX_QUERY;
+}
+
+/*
+ * The query for the provider that is active, under the name the configuration
+ * gave it, or else for the built-in. Not done before the first key is loaded:
+ * the configuration may name the provider after the engine.
+ */
+static bool engine_find_provider(struct engine_state *state,
+                                 char query[ENGINE_MAX_QUERY])
+{
+    bool found;
 
     lock_take(&state->lock);
-    if (!OSSL_PROVIDER_available(NULL, PROVIDER)) {
-        if (OSSL_PROVIDER_add_builtin(NULL, PROVIDER, tessera_provider_init))
-            state->provider = OSSL_PROVIDER_try_load(NULL, PROVIDER, 1);
-        ok = state->provider != NULL;
+    query[0] = '\0'; /* stays so if libcrypto fails */
+    found = OSSL_PROVIDER_do_all(NULL, engine_recognise, query) == 0
+            && query[0] != '\0';
+    if (!found
+        && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, tessera_provider_init)) {
+        state->provider = OSSL_PROVIDER_try_load(NULL, PROVIDER, 1);
+        found = state->provider != NULL
+                && engine_recognise(state->provider, query) == 0;
     }
     lock_release(&state->lock);
-    return ok;
+    return found;
 }
 
 static OSSL_STORE_CTX *engine_open(struct engine_state *state,
@@ -102,9 +121,10 @@ static OSSL_STORE_CTX *engine_open(struct engine_state *state,
 {
     struct bytes pin = secret_view(state->pin);
     OSSL_PARAM params[2] = {OSSL_PARAM_END, OSSL_PARAM_END};
+    char query[ENGINE_MAX_QUERY];
     OSSL_STORE_CTX *store;
 
-    if (!engine_ensure_provider(state))
+    if (!engine_find_provider(state, query))
         return NULL;
     if (ui == NULL) {
         ui = state->ui;
@@ -114,8 +134,8 @@ static OSSL_STORE_CTX *engine_open(struct engine_state *state,
         params[0] = OSSL_PARAM_construct_utf8_string(
             "tessera-pin", (char *)(uintptr_t)pin.data, pin.len - 1);
     /* Mandatory: else a file named like the URI would be read instead. */
-    store = OSSL_STORE_open_ex(uri, NULL, "provider=" PROVIDER, ui, ui_data,
-                               params, NULL, NULL);
+    store = OSSL_STORE_open_ex(uri, NULL, query, ui, ui_data, params, NULL,
+                               NULL);
     if (store != NULL && !OSSL_STORE_expect(store, expect)) {
         OSSL_STORE_close(store);
         return NULL;
@@ -229,9 +249,6 @@ static int engine_ctrl(ENGINE *e, int command, long number, void *pointer,
     switch (command) {
     case ENGINE_PIN:
         return engine_set_pin(state, pointer);
-    case ENGINE_VERBOSE:
-    case ENGINE_QUIET:
-        return 1;
     case ENGINE_LOAD_CERT:
         return engine_load_cert(state, pointer);
     case ENGINE_CTRL_SET_USER_INTERFACE:
