@@ -156,7 +156,7 @@ static int check_decrypt_params(const struct cipher_ctx *ctx,
     const OSSL_PARAM *p;
 
     p = OSSL_PARAM_locate_const(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE);
-    if (p == NULL || prov_pad_mode(p) == RSA_PKCS1_PADDING)
+    if (p == NULL || software_pad_mode(p) == RSA_PKCS1_PADDING)
         return 1;
     return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "%s unpads PKCS#1 v1.5 "
                        "only: encrypt to it without OAEP, and use TLS cipher "
@@ -204,11 +204,7 @@ static int cipher_get_ctx_params(void *vctx, OSSL_PARAM params[])
     if (ctx->encryptor != NULL)
         return EVP_PKEY_CTX_get_params(ctx->encryptor, params) > 0;
     p = OSSL_PARAM_locate(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE);
-    if (p == NULL)
-        return 1;
-    if (p->data_type == OSSL_PARAM_INTEGER)
-        return OSSL_PARAM_set_int(p, RSA_PKCS1_PADDING);
-    return OSSL_PARAM_set_utf8_string(p, OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
+    return p == NULL || software_tell_pkcs1(p);
 }
 
 static const OSSL_PARAM *cipher_gettable_ctx_params(void *vctx, void *provctx)

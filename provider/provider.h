@@ -148,7 +148,7 @@ bool prov_key_hides_size(const struct prov_key *key);
  */
 int prov_key_check_room(const struct prov_key *key, size_t size);
 
-/* software.c: operations with the public half, by stock algorithms. */
+/* software.c: what needs no card, by stock algorithms. */
 
 /* The key in a certificate. CARD_E_PROTOCOL, CARD_E_UNSUPPORTED: not RSA. */
 int software_public_key(struct prov_ctx *ctx, struct bytes cert,
@@ -163,6 +163,10 @@ int software_digest(struct prov_ctx *ctx, const char *name, EVP_MD **md,
                     enum card_hash *hash, bool *is_tls);
 /* DER of the AlgorithmIdentifier of RSA PKCS#1 v1.5 with that hash. */
 int software_algorithm_id(const EVP_MD *md, struct buf *out);
+/* What an RSA padding parameter (number or word) asks for; -1: unknown. */
+int software_pad_mode(const OSSL_PARAM *param);
+/* Answer such a parameter for a card; 1, or 0 when it has no room. */
+int software_tell_pkcs1(OSSL_PARAM *param);
 
 /* store.c */
 
@@ -173,9 +177,6 @@ int software_algorithm_id(const EVP_MD *md, struct buf *out);
 int store_load_key(struct prov_ctx *ctx, const char *uri, int expect,
                    OSSL_CALLBACK *cb, void *cb_arg,
                    OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg);
-
-/* What an RSA padding parameter (number or word) asks for; -1: unknown. */
-int prov_pad_mode(const OSSL_PARAM *param);
 
 extern const OSSL_DISPATCH prov_store_functions[];
 extern const OSSL_DISPATCH prov_keymgmt_functions[];

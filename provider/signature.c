@@ -42,10 +42,6 @@ static OSSL_FUNC_signature_get_ctx_params_fn sig_get_ctx_params;
 static OSSL_FUNC_signature_gettable_ctx_params_fn sig_gettable_ctx_params;
 static OSSL_FUNC_signature_set_ctx_params_fn sig_set_ctx_params;
 static OSSL_FUNC_signature_settable_ctx_params_fn sig_settable_ctx_params;
-static OSSL_FUNC_signature_get_ctx_md_params_fn sig_get_ctx_md_params;
-static OSSL_FUNC_signature_gettable_ctx_md_params_fn sig_gettable_ctx_md_params;
-static OSSL_FUNC_signature_set_ctx_md_params_fn sig_set_ctx_md_params;
-static OSSL_FUNC_signature_settable_ctx_md_params_fn sig_settable_ctx_md_params;
 
 /* --- Life ---------------------------------------------------------------- */
 
@@ -232,10 +228,8 @@ static int sig_digest_update(void *vctx, const unsigned char *data, size_t len)
 
 static int sig_sign_init(void *vctx, void *vkey, const OSSL_PARAM params[])
 {
-    struct sig_ctx *ctx = vctx;
-
-    forget_digest(ctx);
-    return start_signing(ctx, vkey, params);
+    forget_digest(vctx);
+    return start_signing(vctx, vkey, params);
 }
 
 static int make_signature(struct sig_ctx *ctx, const struct card_tbs *tbs,
@@ -373,35 +367,13 @@ static int sig_digest_verify(void *vctx, const unsigned char *sig,
 
 /* --- Parameters ---------------------------------------------------------- */
 
-int prov_pad_mode(const OSSL_PARAM *param)
-{
-    static const struct {
-        const char *word;
-        int mode;
-    } words[] = {{OSSL_PKEY_RSA_PAD_MODE_PKCSV15, RSA_PKCS1_PADDING},
-                 {OSSL_PKEY_RSA_PAD_MODE_PSS, RSA_PKCS1_PSS_PADDING},
-                 {OSSL_PKEY_RSA_PAD_MODE_OAEP, RSA_PKCS1_OAEP_PADDING},
-                 {OSSL_PKEY_RSA_PAD_MODE_NONE, RSA_NO_PADDING}};
-    const char *word = NULL;
-    int mode = -1;
-
-    if (param->data_type == OSSL_PARAM_INTEGER)
-        return OSSL_PARAM_get_int(param, &mode) ? mode : -1;
-    if (!OSSL_PARAM_get_utf8_string_ptr(param, &word) || word == NULL)
-        return -1;
-    for (size_t i = 0; i < nitems(words); i++)
-        if (strcmp(word, words[i].word) == 0)
-            mode = words[i].mode;
-    return mode;
-}
-
 /* Whether the parameters ask for another padding than a card has. */
 static bool wants_other_padding(const OSSL_PARAM params[])
 {
-    const OSSL_PARAM *p;
+    const OSSL_PARAM *p =
+        OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
 
-    p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
-    if (p != NULL && prov_pad_mode(p) != RSA_PKCS1_PADDING)
+    if (p != NULL && software_pad_mode(p) != RSA_PKCS1_PADDING)
         return true;
     return OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_PSS_SALTLEN)
            || OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_MGF1_DIGEST);
@@ -456,15 +428,12 @@ static int get_algorithm_id(const struct sig_ctx *ctx, OSSL_PARAM *p)
 {
     uint8_t der[64];
     struct buf out = BUF_ON(der);
-    int rc;
+    int rc = ctx->md != NULL
+                 ? software_algorithm_id(ctx->md, &out)
+                 : card_fail(CARD_E_ARGUMENT, "no digest was named");
 
-    if (ctx->md == NULL)
-        rc = card_fail(CARD_E_ARGUMENT, "no digest was named");
-    else
-        rc = software_algorithm_id(ctx->md, &out);
-    if (rc < 0)
-        return prov_result(ctx->prov, rc);
-    return OSSL_PARAM_set_octet_string(p, out.data, out.len);
+    return prov_result(ctx->prov, rc)
+           && OSSL_PARAM_set_octet_string(p, out.data, out.len);
 }
 
 static int sig_get_ctx_params(void *vctx, OSSL_PARAM params[])
@@ -480,11 +449,7 @@ static int sig_get_ctx_params(void *vctx, OSSL_PARAM params[])
     if (p != NULL && !get_algorithm_id(ctx, p))
         return 0;
     p = OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_PAD_MODE);
-    if (p != NULL && p->data_type == OSSL_PARAM_INTEGER
-        && !OSSL_PARAM_set_int(p, RSA_PKCS1_PADDING))
-        return 0;
-    if (p != NULL && p->data_type == OSSL_PARAM_UTF8_STRING
-        && !OSSL_PARAM_set_utf8_string(p, OSSL_PKEY_RSA_PAD_MODE_PKCSV15))
+    if (p != NULL && !software_tell_pkcs1(p))
         return 0;
     p = OSSL_PARAM_locate(params, OSSL_SIGNATURE_PARAM_DIGEST);
     return p == NULL || OSSL_PARAM_set_utf8_string(p, ctx->md_name);
@@ -501,34 +466,6 @@ static const OSSL_PARAM *sig_gettable_ctx_params(void *vctx, void *provctx)
     (void)vctx;
     (void)provctx;
     return gettable;
-}
-
-static int sig_get_ctx_md_params(void *vctx, OSSL_PARAM params[])
-{
-    struct sig_ctx *ctx = vctx;
-
-    return ctx->hashing != NULL && EVP_MD_CTX_get_params(ctx->hashing, params);
-}
-
-static const OSSL_PARAM *sig_gettable_ctx_md_params(void *vctx)
-{
-    const struct sig_ctx *ctx = vctx;
-
-    return ctx->md == NULL ? NULL : EVP_MD_gettable_ctx_params(ctx->md);
-}
-
-static int sig_set_ctx_md_params(void *vctx, const OSSL_PARAM params[])
-{
-    struct sig_ctx *ctx = vctx;
-
-    return ctx->hashing != NULL && EVP_MD_CTX_set_params(ctx->hashing, params);
-}
-
-static const OSSL_PARAM *sig_settable_ctx_md_params(void *vctx)
-{
-    const struct sig_ctx *ctx = vctx;
-
-    return ctx->md == NULL ? NULL : EVP_MD_settable_ctx_params(ctx->md);
 }
 
 const OSSL_DISPATCH prov_signature_functions[] = {
@@ -558,12 +495,4 @@ const OSSL_DISPATCH prov_signature_functions[] = {
     {OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, (void (*)(void))sig_set_ctx_params},
     {OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS,
      (void (*)(void))sig_settable_ctx_params},
-    {OSSL_FUNC_SIGNATURE_GET_CTX_MD_PARAMS,
-     (void (*)(void))sig_get_ctx_md_params},
-    {OSSL_FUNC_SIGNATURE_GETTABLE_CTX_MD_PARAMS,
-     (void (*)(void))sig_gettable_ctx_md_params},
-    {OSSL_FUNC_SIGNATURE_SET_CTX_MD_PARAMS,
-     (void (*)(void))sig_set_ctx_md_params},
-    {OSSL_FUNC_SIGNATURE_SETTABLE_CTX_MD_PARAMS,
-     (void (*)(void))sig_settable_ctx_md_params},
     {0, NULL}};

@@ -1,14 +1,17 @@
 /*
  * What needs no card: a key's public half as a stock EVP_PKEY in a library
- * context of our own, and hashes. Verification and encryption are libcrypto's.
+ * context of our own, hashes, and the words for padding. Verification and
+ * encryption are libcrypto's.
  */
 #include "provider/provider.h"
 
 #include <limits.h>
 #include <string.h>
 
-#include <openssl/err.h>
+#include <openssl/core_names.h>
 #include <openssl/objects.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 int software_public_key(struct prov_ctx *ctx, struct bytes cert, EVP_PKEY **out)
@@ -97,4 +100,33 @@ int software_algorithm_id(const EVP_MD *md, struct buf *out)
     OPENSSL_free(der);
     X509_ALGOR_free(algorithm);
     return rc;
+}
+
+int software_pad_mode(const OSSL_PARAM *param)
+{
+    static const struct {
+        const char *word;
+        int mode;
+    } words[] = {{OSSL_PKEY_RSA_PAD_MODE_PKCSV15, RSA_PKCS1_PADDING},
+                 {OSSL_PKEY_RSA_PAD_MODE_PSS, RSA_PKCS1_PSS_PADDING},
+                 {OSSL_PKEY_RSA_PAD_MODE_OAEP, RSA_PKCS1_OAEP_PADDING},
+                 {OSSL_PKEY_RSA_PAD_MODE_NONE, RSA_NO_PADDING}};
+    const char *word = NULL;
+    int mode = -1;
+
+    if (param->data_type == OSSL_PARAM_INTEGER)
+        return OSSL_PARAM_get_int(param, &mode) ? mode : -1;
+    if (!OSSL_PARAM_get_utf8_string_ptr(param, &word) || word == NULL)
+        return -1;
+    for (size_t i = 0; i < nitems(words); i++)
+        if (strcmp(word, words[i].word) == 0)
+            mode = words[i].mode;
+    return mode;
+}
+
+int software_tell_pkcs1(OSSL_PARAM *param)
+{
+    if (param->data_type == OSSL_PARAM_INTEGER)
+        return OSSL_PARAM_set_int(param, RSA_PKCS1_PADDING);
+    return OSSL_PARAM_set_utf8_string(param, OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
 }

@@ -40,7 +40,8 @@ struct store_ctx {
     bool seen;  /* the cards have something of that kind */
     bool given; /* an object was given */
     bool done;
-    int rc;     /* error for the next load to raise, with its sentence */
+    bool failed; /* the last load */
+    int rc;      /* error for the next load to raise, with its sentence */
     char sentence[512];
 };
 
@@ -314,12 +315,16 @@ static void look_ahead(struct store_ctx *s)
     snprintf(s->sentence, sizeof(s->sentence), "%s", card_error_sentence());
 }
 
+/*
+ * Not right after a failed load: libcrypto and storeutl would take it for the
+ * end. One more load gives nothing, and then it is.
+ */
 static int store_eof(void *vctx)
 {
     struct store_ctx *s = vctx;
 
     look_ahead(s);
-    return s->done && s->rc == 0;
+    return s->done && s->rc == 0 && !s->failed;
 }
 
 /* --- Giving -------------------------------------------------------------- */
@@ -406,29 +411,39 @@ static int give_cert(const struct store_ctx *s, OSSL_CALLBACK *cb, void *arg)
     return cb(params, arg);
 }
 
+static int give_object(struct store_ctx *s, OSSL_CALLBACK *cb, void *arg,
+                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+{
+    int rc = fetch_pin(s, pw_cb, pw_arg);
+
+    if (rc < 0) {
+        s->done = true;
+        return prov_result(s->prov, rc);
+    }
+    return s->object.kind == CARD_KIND_CERT ? give_cert(s, cb, arg)
+                                            : give_key(s, cb, arg);
+}
+
 static int store_load(void *vctx, OSSL_CALLBACK *cb, void *arg,
                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
     struct store_ctx *s = vctx;
-    int rc, ok;
+    int ok = 0;
+    int rc;
 
     look_ahead(s);
     rc = s->rc;
-    s->rc = 0; /* raised once: from now on this is the end */
-    if (rc < 0)
-        return prov_result(s->prov, card_fail(rc, "%s", s->sentence));
-    if (!s->found)
-        return 0;
-    if ((rc = fetch_pin(s, pw_cb, pw_arg)) < 0) {
-        s->done = true;
-        ok = prov_result(s->prov, rc);
-    } else if (s->object.kind == CARD_KIND_CERT) {
-        ok = give_cert(s, cb, arg);
-    } else {
-        ok = give_key(s, cb, arg);
+    s->rc = 0; /* raised once */
+    s->failed = false;
+    if (rc < 0) {
+        prov_result(s->prov, card_fail(rc, "%s", s->sentence));
+        s->failed = true;
+    } else if (s->found) {
+        ok = give_object(s, cb, arg, pw_cb, pw_arg);
+        s->failed = ok == 0;
+        s->given = true;
+        drop_object(s);
     }
-    s->given = true;
-    drop_object(s);
     return ok;
 }
 
