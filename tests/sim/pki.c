@@ -69,13 +69,9 @@ static const struct extension holder_extensions[] = {
     {NID_undef,                    NULL                         },
 };
 
-/*
- * emailProtection beside clientAuth: deciphering S/MIME mail with this key is
- * one of the uses under test, and OpenSSL's cms asks for it.
- */
 static const struct extension auth_extensions[] = {
     {NID_key_usage,     "critical,digitalSignature,keyEncipherment"},
-    {NID_ext_key_usage, "clientAuth,emailProtection"               },
+    {NID_ext_key_usage, "clientAuth"                               },
     {NID_undef,         NULL                                       },
 };
 
