@@ -117,7 +117,7 @@ get_card()
         cp "$card_ca" card-ca.pem
         PIN=1234
         which=
-        trust="-CAfile card-ca.pem -purpose any"
+        trust="-CAfile card-ca.pem"
     fi
     (umask 077 && printf '%s\n' "$PIN" >pin)
     unset PIN
@@ -128,13 +128,14 @@ get_card()
 
 demonstrate()
 {
-    local auth sign
+    local auth sign decrypt
 
     cd "$work" || exit
     trap clean_up EXIT
     get_card
     auth=card://usage=auth$which
     sign=card://usage=sign$which
+    decrypt=card://usage=decrypt$which
 
     title "OpenSSL learns of cards: conf/openssl.cnf behind its own file"
     show "cat /etc/ssl/openssl.cnf $top/conf/openssl.cnf >openssl.cnf"
@@ -154,9 +155,13 @@ demonstrate()
     show "env -u OPENSSL_CONF openssl dgst -sha256 -verify sign.pub -signature letter.sig letter.txt"
 
     title "A signed S/MIME message, verified by OpenSSL without tessera"
-    show "openssl cms -sign -text -in letter.txt -signer card.pem -inkey '$auth' -out message.eml"
+    show "openssl cms -sign -text -in letter.txt -signer sign.pem -inkey '$sign' -out message.eml"
     show "head -n 5 message.eml"
     show "env -u OPENSSL_CONF openssl cms -verify -text -in message.eml $trust"
+
+    title "An S/MIME message encrypted without tessera, decrypted by the card"
+    show "env -u OPENSSL_CONF openssl cms -encrypt -aes256 -in letter.txt -out secret.eml card.pem"
+    show "openssl cms -decrypt -in secret.eml -recip card.pem -inkey '$decrypt'"
 
     title "A server that demands the card's certificate"
     start_nginx nginx-server 8443

@@ -6,19 +6,25 @@
 
 configure_with_pin
 sign="openssl dgst -sign card://usage=auth -out /dev/null /dev/null"
+list="openssl storeutl -noout card://"
 
 service_stop
-refused $sign
+refused_soon $sign
+says "$work/said" 'service'
+refused_soon $list
 says "$work/said" 'service'
 
 mkdir "$work/no_readers"
 service_start "$work/no_readers"
-refused $sign
+refused_soon $sign
 says "$work/said" 'no card reader'
+refused_soon $list
 service_stop
 
 service_start
-refused $sign
+refused_soon $sign
+says "$work/said" 'no card in the reader'
+refused_soon $list
 says "$work/said" 'no card in the reader'
 
 openssl genpkey -algorithm RSA -out "$work/soft.pem" 2>/dev/null

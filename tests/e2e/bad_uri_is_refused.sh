@@ -10,14 +10,15 @@ configure_with_pin
 for bad in 'usge=auth' 'usage=sing' 'object=%zz' 'object=a;object=b' \
     'module-path=/tmp/x.so' 'id=%0' 'usage=auth?pin=1234'; do
     for scheme in 'card://' 'store://'; do
-        refused openssl dgst -sign "$scheme$bad" -out /dev/null /dev/null
+        refused_soon openssl dgst -sign "$scheme$bad" -out /dev/null \
+            /dev/null
         ! grep 'tessera' "$work/said" | grep -q 1234 ||
             fail "we printed the PIN"
     done
 done
-refused openssl dgst -sign 'card://usge=auth' -out /dev/null /dev/null
+refused_soon openssl dgst -sign 'card://usge=auth' -out /dev/null /dev/null
 says "$work/said" 'usge'
-refused openssl dgst -sign 'card://object=nobody' -out /dev/null /dev/null
+refused_soon openssl dgst -sign 'card://object=nobody' -out /dev/null /dev/null
 says "$work/said" 'nobody|not found'
 
 # In the working directory, a key with the URI for a name.

@@ -18,14 +18,14 @@ greet="visit https://127.0.0.1:8443/"
 for i in 1 2 3; do
     $greet >/dev/null
     card_pull
-    refused $greet
+    refused_soon $greet
     card_insert
     $greet >/dev/null
 done
 
 card_pull
 card_start other 0
-refused $greet
+refused_soon $greet
 says "$work/nginx.log" 'another card'
 card_pull other
 card_insert

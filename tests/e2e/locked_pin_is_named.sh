@@ -7,6 +7,7 @@ card_start one 0
 card_set_tries 0
 configure_with_pin
 export_certificate 'card://usage=auth' "$work/auth.pem"
-refused openssl dgst -sign 'card://usage=auth' -out /dev/null /dev/null
+refused_soon openssl dgst -sign 'card://usage=auth' -out /dev/null \
+    /dev/null
 says "$work/said" 'locked'
 tries_are 0

@@ -40,4 +40,13 @@ stop_started
 configure_engine "PIN = $PIN"
 serve engine:tessera:card:usage=auth
 shake_hands 10
+
+# No such key: nginx does not start, nor does it hang.
+bash "$conf/uri2pem.sh" 'card://object=nobody' >"$work/nobody.pem"
+for key in engine:tessera:card:object=nobody "$work/nobody.pem"; do
+    sed -i "s|^\(  *ssl_certificate_key\).*|\1 $key;|" \
+        "$work/nginx-server.conf"
+    refused_soon with_runtime nginx -t -p "$work" -c "$work/nginx.conf"
+    says "$work/said" 'nobody'
+done
 tries_are 3

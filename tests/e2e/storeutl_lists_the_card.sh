@@ -32,4 +32,15 @@ openssl pkey -in 'card://usage=auth' -pubout -out "$work/key.pub"
 stock x509 -in "$work/auth.pem" -noout -pubkey >"$work/cert.pub"
 cmp "$work/key.pub" "$work/cert.pub"
 
+# What finds nothing fails.
+for uri in 'card://object=nobody' 'card://serial=0000000000'; do
+    refused_soon openssl storeutl -noout "$uri"
+    says "$work/said" 'Total found: 0'
+done
+refused_soon openssl storeutl -noout -alias nobody card://
+for command in x509 pkey; do
+    refused_soon openssl $command -in 'card://object=nobody' -noout
+done
+refused_soon openssl cms -sign -signer 'card://object=nobody' -out /dev/null
+
 tries_are 3

@@ -118,6 +118,16 @@ refused()
     fi
 }
 
+# The same within 5 seconds.
+refused_soon()
+{
+    local start=${EPOCHREALTIME/./} took
+
+    refused "$@"
+    took=$((${EPOCHREALTIME/./} - start))
+    [ $took -le 5000000 ] || fail "$took microseconds until it failed: $*"
+}
+
 tries_are()
 {
     local left

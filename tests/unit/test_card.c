@@ -1004,6 +1004,47 @@ static void test_fork_before_and_after_load_both_sign(void **state)
     world_close(&w);
 }
 
+static void fork_in_callback(struct person *self, void *arg)
+{
+    pid_t *child = arg;
+
+    (void)self;
+    *child = fork();
+    if (*child == 0)
+        alarm(20);
+}
+
+/* Both have a person's answer and both go on, as a server's might. */
+static void test_fork_in_the_callback_child_and_parent_sign(void **state)
+{
+    struct card_world w;
+    struct card_key *key;
+    pid_t child = -1;
+    int rc, status;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    world_person(&w, "1234", NULL);
+    key = world_key(&w, "card:usage=auth");
+    w.person.meanwhile = fork_in_callback;
+    w.person.meanwhile_arg = &child;
+    rc = world_sign_and_check(key, "auth.pem");
+    if (child == 0) {
+        w.person.meanwhile = NULL;
+        if (rc == 0)
+            rc = world_sign_and_check(key, "auth.pem");
+        _exit(rc == 0 && w.person.asked == 1 ? 0 : 1);
+    }
+    assert_true(child > 0);
+    assert_int_equal(rc, 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
+    assert_int_equal(w.person.asked, 1);
+    card_key_free(key);
+    world_close(&w);
+}
+
 struct busy {
     struct card_key *key;
     atomic_bool stop;
@@ -1108,6 +1149,7 @@ int main(void)
         cmocka_unit_test(test_endless_answers_end_in_an_error),
         cmocka_unit_test(test_malformed_files_end_in_an_error),
         cmocka_unit_test(test_fork_before_and_after_load_both_sign),
+        cmocka_unit_test(test_fork_in_the_callback_child_and_parent_sign),
         cmocka_unit_test(test_fork_while_threads_sign_child_and_parent_sign),
     };
 
