@@ -194,7 +194,7 @@ static int set_digest(struct sig_ctx *ctx, const char *name)
     forget_digest(ctx);
     ctx->md = md;
     ctx->hash = hash;
-    strcpy(ctx->md_name, name);
+    memcpy(ctx->md_name, name, strlen(name) + 1); /* fits: see above */
     return 0;
 }
 
