@@ -177,12 +177,13 @@ static int check_hash(const struct sig_ctx *ctx, const char *name,
 
 static int set_digest(struct sig_ctx *ctx, const char *name)
 {
+    size_t len = strlen(name);
     enum card_hash hash;
     EVP_MD *md;
     bool is_tls;
     int rc;
 
-    if (strlen(name) >= sizeof(ctx->md_name))
+    if (len >= sizeof(ctx->md_name))
         return card_fail(CARD_E_UNSUPPORTED, "no digest has so long a name");
     if ((rc = software_digest(ctx->prov, name, &md, &hash, &is_tls)) < 0)
         return rc;
@@ -194,7 +195,7 @@ static int set_digest(struct sig_ctx *ctx, const char *name)
     forget_digest(ctx);
     ctx->md = md;
     ctx->hash = hash;
-    memcpy(ctx->md_name, name, strlen(name) + 1); /* fits: see above */
+    memcpy(ctx->md_name, name, len + 1);
     return 0;
 }
 
