@@ -291,6 +291,24 @@ static int check_one_card(const struct card_search *s)
     return 0;
 }
 
+/* The URI says which card: no other can be meant. */
+static bool names_card(const struct card_uri *uri)
+{
+    return uri->serial != NULL || uri->token != NULL || uri->reader != NULL ||
+           uri->slot_description != NULL;
+}
+
+/*
+ * A card that could not be read may be the one that was meant, and a PIN must
+ * not go to another because of that.
+ */
+static bool may_be_meant(const struct card_search *s, int failure)
+{
+    return s->kinds == CARD_KIND_PRIVATE && !names_card(&s->uri) &&
+           failure != 0 && failure != CARD_E_NOT_MINE &&
+           failure != CARD_E_NO_CARD && failure != CARD_E_REMOVED;
+}
+
 /*
  * One card that fails does not hide the others; if nothing is found, its
  * failure is what there is to say.
@@ -298,7 +316,7 @@ static int check_one_card(const struct card_search *s)
 static int search_all(struct card_search *s)
 {
     struct reader_list list;
-    char first_failure[512] = "";
+    char failure[512] = "";
     int rc, failed = 0;
 
     s->searched = true;
@@ -313,16 +331,19 @@ static int search_all(struct card_search *s)
         if ((rc = search_reader(s, list.names[i])) == 0)
             continue;
         card_log(s->context, "%s", card_error_sentence());
-        if (failed == 0) {
+        if (failed == 0 || may_be_meant(s, rc)) {
             failed = rc;
-            snprintf(first_failure, sizeof(first_failure), "%s",
+            snprintf(failure, sizeof(failure), "%s",
                      card_error_sentence());
         }
     }
+    if (s->count > 0 && may_be_meant(s, failed))
+        return card_fail(failed, "%s; another card matches too: name one by "
+                         "serial=, token= or reader=", failure);
     if (s->count > 0)
         return check_one_card(s);
     if (failed != 0)
-        return card_fail(failed, "%s", first_failure);
+        return card_fail(failed, "%s", failure);
     if (s->seen[0] == '\0')
         return card_fail(CARD_E_NOT_FOUND, "no reader with a card matches");
     return card_fail(CARD_E_NOT_FOUND, "nothing matches on the cards in %s",
