@@ -183,6 +183,14 @@ static LONG run_begin(struct pcsc_link *link, const char *reader)
     return SCardBeginTransaction(link->card);
 }
 
+static LONG run_reconnect(struct pcsc_link *link, const char *reader)
+{
+    (void)reader;
+    return SCardReconnect(link->card, SCARD_SHARE_SHARED,
+                          SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                          SCARD_LEAVE_CARD, &link->protocol);
+}
+
 static void free_call(struct timed_call *call)
 {
     pthread_cond_destroy(&call->finished);
@@ -233,7 +241,7 @@ static bool wait_for_call(struct timed_call *call)
     struct timespec until;
     bool finished;
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += PATIENCE_SECONDS;
     pthread_mutex_lock(&call->mutex);
     while (!call->is_finished &&
@@ -251,18 +259,23 @@ static LONG call_in_time(struct reader *r,
                          LONG (*run)(struct pcsc_link *, const char *))
 {
     struct timed_call *call = calloc(1, sizeof(*call));
+    pthread_condattr_t clock;
     LONG rv;
 
     if (call == NULL)
         return SCARD_E_NO_MEMORY;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_mutex_init(&call->mutex, NULL);
-    pthread_cond_init(&call->finished, NULL);
+    pthread_cond_init(&call->finished, &clock);
+    pthread_condattr_destroy(&clock);
     call->run = run;
     call->link = r->link;
     memcpy(call->reader, r->name, sizeof(call->reader));
-    if (!start_thread(call)) {
+    if (!start_thread(call)) { /* then without a limit */
+        rv = run(call->link, call->reader);
         free_call(call);
-        return SCARD_E_NO_MEMORY;
+        return rv;
     }
     if (!wait_for_call(call)) {
         r->link = NULL;
@@ -326,9 +339,7 @@ static int pcsc_begin(struct reader *r)
     if (rv == SCARD_S_SUCCESS)
         return 0;
     if (rv == SCARD_W_RESET_CARD) {
-        again = SCardReconnect(link->card, SCARD_SHARE_SHARED,
-                               SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
-                               SCARD_LEAVE_CARD, &link->protocol);
+        again = call_in_time(r, run_reconnect);
         if (again != SCARD_S_SUCCESS)
             return pcsc_fail(again, "SCardReconnect");
         set_protocol(r, link);
