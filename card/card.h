@@ -26,7 +26,7 @@ struct card_pin_question {
     const char *key;   /* the key it is for */
     int tries_left;    /* CARD_TRIES_UNKNOWN: the card does not tell */
     bool last_try;     /* ask twice: the next wrong PIN locks the card */
-    bool stored_refused; /* a stored PIN was not presented; why is in the log */
+    const char *refused; /* why a stored PIN was not presented, or NULL */
 };
 
 /*

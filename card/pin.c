@@ -198,7 +198,7 @@ bool pin_is_being_asked(void)
 
 /* Without a lock that another use of the card needs. */
 static int ask_person(struct card_key *key, const struct card_pin_info *pin,
-                      bool stored_refused, card_ask_pin_fn *ask, void *arg,
+                      const char *refused, card_ask_pin_fn *ask, void *arg,
                       struct secret **out)
 {
     uint8_t space[CARD_MAX_PIN];
@@ -210,7 +210,7 @@ static int ask_person(struct card_key *key, const struct card_pin_info *pin,
         .key = key->info.label,
         .tries_left = pin->tries_left,
         .last_try = pin->tries_left == 1,
-        .stored_refused = stored_refused,
+        .refused = refused,
     };
     int rc;
 
@@ -235,8 +235,8 @@ int pin_ask(struct card_key *key, const struct card_pin_info *pin, int why,
     snprintf(sentence, sizeof(sentence), "%s", card_error_sentence());
     if (why == CARD_E_PIN_REFUSED)
         card_log(key->card->context, "%s: %s", key->name, sentence);
-    rc = ask_person(key, pin, why == CARD_E_PIN_REFUSED, s->ask_pin,
-                    s->ask_arg, &typed->value);
+    rc = ask_person(key, pin, why == CARD_E_PIN_REFUSED ? sentence : NULL,
+                    s->ask_pin, s->ask_arg, &typed->value);
     typed->told = pin->tries_left;
     if (rc == CARD_E_PIN_NEEDED) /* nobody is there: why one was needed counts */
         return card_fail_in(why, "%s", sentence);
@@ -251,8 +251,7 @@ static bool worth_fetching(struct card_key *key,
                            const struct card_pin_info *pin)
 {
     return stored_pin(key, pin_memory_of(key->card, pin)) == NULL &&
-           !(pin->verified && !pin_is_exclusive(key)) &&
-           check_count(key, pin) == 0;
+           (pin->verified || check_count(key, pin) == 0);
 }
 
 int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
@@ -266,7 +265,6 @@ int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
         return card_fail_in(rc, "%s", key->name);
     if ((rc = pin_of_key(key, &pin)) == 0 && pin != NULL &&
         stored_pin(key, pin_memory_of(c, pin)) == NULL &&
-        !pin_memory_of(c, pin)->verified &&
         (rc = c->token.driver->pin_status(&c->token, pin)) == 0) {
         fetch = worth_fetching(key, pin);
         key->callback_skipped = !fetch;
@@ -275,7 +273,7 @@ int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
     card_end(c, READER_LEAVE);
     if (fetch && !being_asked) {
         lock_take(&c->ask);
-        if (ask_person(key, &copy, false, ask, arg, &key->fetched_pin) < 0)
+        if (ask_person(key, &copy, NULL, ask, arg, &key->fetched_pin) < 0)
             card_error_clear(); /* none given: the first use asks or fails */
         lock_release(&c->ask);
     }

@@ -102,6 +102,7 @@ int card_begin(struct card *c)
             return rc;
         }
         c->check_identity = false;
+        card_forget_state(c);
     }
     return 0;
 }

@@ -60,6 +60,13 @@ static int run_in_transaction(struct card_key *key, struct card_pin_info *pin,
     return login_and_run(key, pin, typed, use);
 }
 
+/* After such an error the card may have been changed without a word. */
+static bool lost_touch(int rc)
+{
+    return rc == CARD_E_COMM || rc == CARD_E_TIMEOUT ||
+           rc == CARD_E_PROTOCOL || rc == CARD_E_REMOVED || rc == CARD_E_RESET;
+}
+
 /* The question for a person needs the PIN's state after the transaction. */
 static int use_once(struct card_key *key, const struct typed_pin *typed,
                     struct key_use *use, struct card_pin_info *pin_state)
@@ -74,6 +81,7 @@ static int use_once(struct card_key *key, const struct typed_pin *typed,
         rc = run_in_transaction(key, pin, typed, use);
     if (pin != NULL)
         *pin_state = *pin;
+    c->check_identity = lost_touch(rc);
     /* A reset is the one sure way to undo VERIFY, at no APDU. */
     card_end(c, pin != NULL && pin_is_exclusive(key) &&
                         pin_memory_of(c, pin)->presented

@@ -70,7 +70,21 @@ static int read_pin_text(const struct prov_ctx *ctx, const char *text,
     return *out != NULL ? 0 : card_fail(CARD_E_MEMORY, "out of memory");
 }
 
-static int read_pin(const struct prov_ctx *ctx, struct secret **out)
+/*
+ * A file that this user may not read is no stored PIN for this user: the same
+ * configuration serves root's services and everybody's certificates. Why is
+ * said when a PIN is wanted.
+ */
+static bool is_for_others(const char *path, struct prov_config *config)
+{
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0 || errno != EACCES)
+        return false;
+    snprintf(config->pin_problem, sizeof(config->pin_problem),
+             "; the PIN file %s is not readable for this user", path);
+    return true;
+}
+
+static int read_pin(const struct prov_ctx *ctx, struct prov_config *config)
 {
     const char *text = get_value(ctx, "pin");
     const char *path = get_value(ctx, "pin-source");
@@ -81,12 +95,14 @@ static int read_pin(const struct prov_ctx *ctx, struct secret **out)
         return card_fail(CARD_E_CONFIG, "pin and pin-source are both in the "
                          "section of provider %s: keep one", ctx->name);
     if (text != NULL && (path = skip_prefix(text, "file:")) == NULL)
-        return read_pin_text(ctx, text, out);
+        return read_pin_text(ctx, text, &config->pin);
     if (path == NULL)
         return 0;
     if ((after = skip_prefix(path, "file:")) != NULL)
         path = after;
-    rc = secret_from_file(path, out);
+    if (is_for_others(path, config))
+        return 0;
+    rc = secret_from_file(path, &config->pin);
     if (rc < 0)
         card_fail_in(rc, "%s in the section of provider %s",
                      text != NULL ? "pin" : "pin-source", ctx->name);
@@ -107,6 +123,8 @@ static int open_log(const struct prov_ctx *ctx, struct prov_config *config)
     }
     config->log_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW
                                     | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (config->log_fd < 0 && errno == EACCES)
+        return 0; /* another user's */
     if (config->log_fd < 0)
         return card_fail(CARD_E_CONFIG, "log of provider %s: %s: %s",
                          ctx->name, path, strerror(errno));
@@ -215,7 +233,7 @@ int config_read(struct prov_ctx *ctx, struct prov_config *out)
         || (rc = read_choice(ctx, "pin-rule", "full", "not-last", &full)) < 0
         || (rc = read_choice(ctx, "pkcs1-only-max-size", "yes", "no",
                              &config.hide_size)) < 0
-        || (rc = read_pin(ctx, &config.pin)) < 0
+        || (rc = read_pin(ctx, &config)) < 0
         || (rc = open_log(ctx, &config)) < 0) {
         config_clear(&config);
         return rc;

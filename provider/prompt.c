@@ -40,6 +40,7 @@ static bool has_terminal(void)
 
 /* The two answers, wiped together. */
 struct prompt {
+    char why[600];
     char question[512];
     char again[CARD_LABEL_MAX];
     char pin[CARD_MAX_PIN + 1];
@@ -50,6 +51,8 @@ static void prompt_compose(const struct card_pin_question *q, struct prompt *p)
 {
     char what[256];
 
+    if (q->refused != NULL)
+        snprintf(p->why, sizeof(p->why), "%s.\n", q->refused);
     prompt_describe(q, what, sizeof(what));
     snprintf(p->question, sizeof(p->question),
              "%s%s%s\nEnter it for %s: ", what,
@@ -60,9 +63,7 @@ static void prompt_compose(const struct card_pin_question *q, struct prompt *p)
 static bool prompt_add(const struct card_pin_question *q, struct prompt *p,
                        UI *ui)
 {
-    if (q->stored_refused
-        && UI_add_info_string(ui, "The stored PIN was not used: see the log.\n")
-               < 0)
+    if (q->refused != NULL && UI_add_info_string(ui, p->why) < 0)
         return false;
     if (q->last_try
         && UI_add_info_string(ui, "This is the last try: a wrong PIN locks "
@@ -98,13 +99,13 @@ static int prompt_run(const struct card_pin_question *q, struct prompt *p,
 int prompt_ask_pin(void *arg, const struct card_pin_question *question,
                    struct buf *pin)
 {
+    const struct prov_config *config = arg;
     struct prompt prompt = {.pin = ""};
     int rc;
 
-    (void)arg;
     if (!has_terminal())
-        return card_fail(CARD_E_PIN_NEEDED, "no PIN is stored for %s, and "
-                         "there is no terminal to ask at", question->key);
+        return card_fail(CARD_E_PIN_NEEDED, "there is no terminal to ask at%s",
+                         config->pin_problem);
     prompt_compose(question, &prompt);
     rc = prompt_run(question, &prompt, pin);
     memory_wipe(&prompt, sizeof(prompt));

@@ -77,7 +77,8 @@ OSSL_LIB_CTX *prov_libctx(struct prov_ctx *ctx)
 static int open_cards(struct prov_ctx *ctx)
 {
     struct prov_config config;
-    struct card_settings settings = {.ask_pin = prompt_ask_pin};
+    struct card_settings settings = {.ask_pin = prompt_ask_pin,
+                                     .ask_arg = &ctx->config};
     int rc;
 
     if ((rc = config_read(ctx, &config)) < 0)

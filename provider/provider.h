@@ -34,6 +34,7 @@ struct prov_core {
 /* The provider's section of the configuration, read at the first use. */
 struct prov_config {
     struct secret *pin;
+    char pin_problem[256];  /* why there is none, or "" */
     const char *trace;      /* lent by libcrypto; NULL: none */
     bool pin_for_signature;
     bool pin_not_last;

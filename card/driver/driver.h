@@ -3,8 +3,8 @@
  * keys, certificates and PINs are there; do this with that key. ISO 7816
  * commands are a library for it (card/wire), not a base class.
  *
- * To add a family: one file here, one row in table.c, one simulator in
- * tests/sim.
+ * To add a family: one file here (declared at the end, named in
+ * CMakeLists.txt), one row in table.c, one simulator in tests/sim.
  */
 #ifndef CARD_DRIVER_DRIVER_H
 #define CARD_DRIVER_DRIVER_H

@@ -181,6 +181,32 @@ static void test_search_two_cards_that_match_is_an_error(void **state)
     world_close(&w);
 }
 
+/* The card that was meant may be the one that cannot be read just now. */
+static void test_search_no_key_of_another_card_while_one_fails(void **state)
+{
+    struct cps3_options options = {.dir = world_dir(), .serial = "11112222"};
+    struct card_world w;
+    struct card_object found;
+    struct applet *second;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    assert_int_equal(cps3_new(&options, &second), 0);
+    assert_int_equal(sim_world_add(w.sim, "Sim 1", second), 1);
+    sim_world_fault(w.sim, 1, SIM_FAULT_COMM, false);
+    assert_int_equal(world_find(&w, AUTH, CARD_KIND_PRIVATE, &found),
+                     CARD_E_COMM);
+    assert_non_null(strstr(card_error_sentence(), "serial="));
+    sim_world_fault(w.sim, 1, SIM_FAULT_COMM, false);
+    assert_int_equal(world_find(&w, "card:usage=auth;serial=11112222",
+                                CARD_KIND_PRIVATE, &found), 0);
+    card_key_free(found.key);
+    card_context_free(w.ctx);
+    w.ctx = NULL;
+    second->ops->free(second);
+    world_close(&w);
+}
+
 static void test_search_without_card_or_service_names_it(void **state)
 {
     struct card_world w;
@@ -419,7 +445,7 @@ static void test_refused_stored_pin_asks_the_person_there(void **state)
     assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
     assert_int_equal(w.person.asked, 1);
     assert_int_equal(w.person.last.tries_left, 2);
-    assert_true(w.person.last.stored_refused);
+    assert_non_null(w.person.last.refused);
     assert_false(w.person.last.last_try);
     card_key_free(key);
     world_close(&w);
@@ -758,6 +784,30 @@ static void test_fetched_pin_serves_a_signature_key_once(void **state)
     assert_int_equal(card_key_fetch_pin(key, ask, &w.person), 0);
     assert_int_equal(w.person.asked, 1);
     card_key_free(key);
+    world_close(&w);
+}
+
+static void test_key_loaded_while_verified_fetches_its_pin_too(void **state)
+{
+    struct card_world w;
+    struct card_key *keys[2];
+    card_ask_pin_fn *ask;
+
+    (void)state;
+    world_open(&w, (struct cps3_options){0});
+    world_person(&w, "1234", "1234");
+    ask = w.settings.ask_pin;
+    w.settings.ask_pin = NULL;
+    world_restart(&w);
+    for (size_t i = 0; i < 2; i++) {
+        keys[i] = world_key(&w, "card:usage=auth");
+        assert_int_equal(card_key_fetch_pin(keys[i], ask, &w.person), 0);
+        assert_int_equal(world_sign_and_check(keys[i], "auth.pem"), 0);
+    }
+    card_key_free(keys[0]);
+    assert_true(sim_world_other(w.sim, 0, SIM_OTHER_RESET));
+    assert_int_equal(world_sign_and_check(keys[1], "auth.pem"), 0);
+    card_key_free(keys[1]);
     world_close(&w);
 }
 
@@ -1115,6 +1165,7 @@ int main(void)
         cmocka_unit_test(test_search_attributes_narrow_what_is_found),
         cmocka_unit_test(test_search_one_bad_certificate_hides_no_other),
         cmocka_unit_test(test_search_two_cards_that_match_is_an_error),
+        cmocka_unit_test(test_search_no_key_of_another_card_while_one_fails),
         cmocka_unit_test(test_search_without_card_or_service_names_it),
         cmocka_unit_test(test_auth_signature_costs_at_most_32_then_3),
         cmocka_unit_test(
@@ -1140,6 +1191,7 @@ int main(void)
         cmocka_unit_test(test_general_pin_does_not_sign_documents_unless_told),
         cmocka_unit_test(test_card_without_pin_objects_serves_by_the_aodf),
         cmocka_unit_test(test_fetched_pin_serves_a_signature_key_once),
+        cmocka_unit_test(test_key_loaded_while_verified_fetches_its_pin_too),
         cmocka_unit_test(test_use_goes_on_after_other_programs),
         cmocka_unit_test(test_card_pulled_and_put_back_serves_again),
         cmocka_unit_test(test_another_card_in_the_reader_is_refused),
