@@ -69,6 +69,7 @@ openssl storeutl -noout -certs -issuer "$(name_of -issuer)" \
     -serial "$serial" card: >"$work/said"
 says "$work/said" 'Total found: 1$'
 refused openssl storeutl -noout -certs -subject /CN=nobody card:
+says "$work/said" 'nothing with that subject'
 openssl storeutl -noout -crls card: >"$work/said" 2>&1
 
 # Keys in software stay where they are, whatever our name and place.
