@@ -84,10 +84,14 @@ int card_search_new(struct card_context *ctx, struct card_uri *uri,
 /*
  * The next object; keys come in the order auth, sign, decrypt, and each key's
  * private half before its public half before its certificate. Reads only what
- * this one object needs, never asks for a PIN.
+ * this one object needs, never asks for a PIN. An object that cannot be read,
+ * or is of an unknown kind, is passed over and logged.
  * CARD_E_NOT_FOUND: no more; the sentence says what was looked for and seen if
- * there was none at all. Other errors: no reader, no card, no service...;
- * after an error the search is at its end.
+ * there was none at all. CARD_E_AMBIGUOUS: private keys alone were asked for
+ * and more than one card matches. A card that cannot be read makes such a
+ * search fail too, unless the URI names the card: it may be the one meant.
+ * Other errors: no reader, no card, no service...; after an error the search is
+ * at its end.
  */
 int card_search_next(struct card_search *search, struct card_object *out);
 /* No more objects will come. */
@@ -105,7 +109,7 @@ void card_key_free(struct card_key *key);
 const struct card_key_info *card_key_info(const struct card_key *key);
 /* DER of the certificate that holds the public half; lent. */
 struct bytes card_key_cert(const struct card_key *key);
-/* Card, key and reader for a person: "CPS3v3-2300081197 in Reader 0". Lent. */
+/* For a person, lent: key "CPS_PRIV_AUT" of CPS3 99002752 in "Reader 0". */
 const char *card_key_name(const struct card_key *key);
 /* Same card (serial) and same key. */
 bool card_key_equal(const struct card_key *a, const struct card_key *b);
@@ -113,9 +117,10 @@ bool card_key_equal(const struct card_key *a, const struct card_key *b);
 /*
  * Fetch a PIN for a private key through `ask` now, if its use will need one
  * and no stored PIN is there; it is kept for the key's uses and counts as
- * stored (whoever answers may be a password file). Success when none is needed
- * or `ask` gives none: the first use asks or fails. Reads the tries left for
- * the question; nothing is verified.
+ * stored (whoever answers may be a password file), for one use only where the
+ * PIN goes with each use. Success when none is needed, when tries are lost
+ * already (then a person is to be asked at the first use) or when `ask` gives
+ * none: the first use asks or fails. Reads the tries left; nothing is verified.
  */
 int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg);
 

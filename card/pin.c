@@ -247,11 +247,10 @@ int pin_ask(struct card_key *key, const struct card_pin_info *pin, int why,
  * Tries that are lost, or a locked PIN, are for a person at the first use to
  * hear: whoever answers this callback may be a file.
  */
-static bool worth_fetching(struct card_key *key,
+static bool worth_fetching(const struct card_key *key,
                            const struct card_pin_info *pin)
 {
-    return stored_pin(key, pin_memory_of(key->card, pin)) == NULL &&
-           (pin->verified || check_count(key, pin) == 0);
+    return pin->verified || check_count(key, pin) == 0;
 }
 
 int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
