@@ -10,10 +10,7 @@ export_certificate 'card://usage=auth' "$work/server.pem"
 
 serve()
 {
-    nginx_sample nginx-server.conf
-    sed -i -e '/ssl_client_certificate/d' -e '/ssl_verify/d' \
-        -e "s|^\(  *ssl_certificate_key\).*|\1 $1;|" "$work/nginx-server.conf"
-    nginx_config 2 "$work/nginx-server.conf"
+    nginx_with_key "$1" 2
     nginx_start 8443
 }
 

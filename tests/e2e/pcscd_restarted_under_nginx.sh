@@ -7,11 +7,7 @@
 card_start one 0
 configure_with_pin
 export_certificate 'card://usage=auth' "$work/server.pem"
-nginx_sample nginx-server.conf
-sed -i -e '/ssl_client_certificate/d' -e '/ssl_verify/d' \
-    -e "s|^\(  *ssl_certificate_key\).*|\1 $conf/key.pem;|" \
-    "$work/nginx-server.conf"
-nginx_config 2 "$work/nginx-server.conf"
+nginx_with_key "$conf/key.pem" 2
 nginx_start 8443
 greet="visit https://127.0.0.1:8443/"
 

@@ -212,6 +212,16 @@ nginx_config()
     } >"$work/nginx.conf"
 }
 
+# nginx_with_key KEY WORKERS: an nginx.conf for a server with this key, that asks
+# clients for no certificate.
+nginx_with_key()
+{
+    nginx_sample nginx-server.conf
+    sed -i -e '/ssl_client_certificate/d' -e '/ssl_verify/d' \
+        -e "s|^\(  *ssl_certificate_key\).*|\1 $1;|" "$work/nginx-server.conf"
+    nginx_config "$2" "$work/nginx-server.conf"
+}
+
 # Its pid is the subshell's, which becomes it.
 exec_nginx()
 {

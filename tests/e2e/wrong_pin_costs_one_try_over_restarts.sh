@@ -8,11 +8,7 @@ card_start one 0
 configure_with_pin
 export_certificate 'card://usage=auth' "$work/server.pem"
 configure_with_pin 9999
-nginx_sample nginx-server.conf
-sed -i -e '/ssl_client_certificate/d' -e '/ssl_verify/d' \
-    -e "s|^\(  *ssl_certificate_key\).*|\1 $conf/key.pem;|" \
-    "$work/nginx-server.conf"
-nginx_config 4 "$work/nginx-server.conf"
+nginx_with_key "$conf/key.pem" 4
 
 for i in $(seq 20); do
     nginx_start 8443
