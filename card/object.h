@@ -33,21 +33,38 @@ struct card_path {
     size_t len;
 };
 
-enum card_key_type { CARD_KEY_RSA, CARD_KEY_EC };
+enum card_key_type {
+    CARD_KEY_RSA,
+    CARD_KEY_EC, /* P-256, P-384, P-521 */
+    CARD_KEY_ED25519,
+    CARD_KEY_ED448,
+    CARD_KEY_X25519,
+    CARD_KEY_X448
+};
 
 /* What a key serves for, by the card's own description; also `usage=`. */
 enum card_use {
     CARD_USE_AUTH = 1 << 0,    /* TLS client, challenge: signs hashes */
     CARD_USE_SIGN = 1 << 1,    /* nonRepudiation: documents */
-    CARD_USE_DECRYPT = 1 << 2
+    CARD_USE_DECRYPT = 1 << 2, /* key agreement too */
 };
 
-/* What the card can compute with a key, as its driver knows. */
+/*
+ * What the card can compute with a key, as its driver knows. What padding in
+ * software makes of it is in card_key_can.
+ */
 enum card_can {
-    CARD_CAN_PKCS1 = 1 << 0,        /* EMSA-PKCS1-v1_5 over any DigestInfo */
-    CARD_CAN_PKCS1_HASH = 1 << 1,   /* the same over SHA-1 and SHA-256 only */
-    CARD_CAN_MIDSTATE = 1 << 2,     /* it can finish the hash itself */
-    CARD_CAN_DECRYPT_PKCS1 = 1 << 3 /* RSAES-PKCS1-v1_5, unpads itself */
+    CARD_CAN_PKCS1 = 1 << 0,         /* EMSA-PKCS1-v1_5 over any DigestInfo */
+    CARD_CAN_PKCS1_HASH = 1 << 1,    /* the same over SHA-1 and SHA-256 only */
+    CARD_CAN_MIDSTATE = 1 << 2,      /* it can finish the hash itself */
+    CARD_CAN_DECRYPT_PKCS1 = 1 << 3, /* RSAES-PKCS1-v1_5, unpads itself */
+    CARD_CAN_PSS = 1 << 4,           /* EMSA-PSS, pads itself */
+    CARD_CAN_RAW_SIGN = 1 << 5,      /* RSASP1 over a block padded by us */
+    CARD_CAN_DECRYPT_OAEP = 1 << 6,  /* RSAES-OAEP, unpads itself */
+    CARD_CAN_DECRYPT_RAW = 1 << 7,   /* RSADP, padding and all */
+    CARD_CAN_ECDSA = 1 << 8,
+    CARD_CAN_EDDSA = 1 << 9,         /* PureEdDSA */
+    CARD_CAN_DERIVE = 1 << 10        /* ECDH, X25519, X448 */
 };
 
 /*
@@ -79,6 +96,7 @@ struct card_key_info {
     struct card_id auth_id;     /* of the PIN that guards it, may be empty */
     bool private_object;        /* seen only after login */
     bool user_consent;          /* the PIN is to be given for each use */
+    const void *object;         /* the driver's own, lives as long as its token */
 };
 
 struct card_cert_info {
@@ -90,6 +108,13 @@ struct card_cert_info {
     bool private_object;
 };
 
+/* What a search can give. */
+enum card_kind {
+    CARD_KIND_CERT = 1 << 0,
+    CARD_KIND_PUBLIC = 1 << 1,
+    CARD_KIND_PRIVATE = 1 << 2
+};
+
 enum card_pin_type {            /* ISO 7816-15 PasswordType */
     CARD_PIN_BCD = 0,
     CARD_PIN_ASCII_NUMERIC = 1,
@@ -98,7 +123,12 @@ enum card_pin_type {            /* ISO 7816-15 PasswordType */
     CARD_PIN_ISO9564_1 = 4
 };
 
-enum { CARD_TRIES_UNKNOWN = -1 };
+/* Tries left where there is no number to tell: all are below 0. */
+enum {
+    CARD_TRIES_UNKNOWN = -1,
+    CARD_TRIES_FULL = -2, /* none was lost (PKCS#11: COUNT_LOW is clear) */
+    CARD_TRIES_LOW = -3   /* some were lost, more than one is left */
+};
 
 struct card_pin_info {
     char label[CARD_LABEL_MAX];
@@ -115,24 +145,60 @@ struct card_pin_info {
     bool unblock_disabled, change_disabled, exchange_ref_data;
     struct card_path path;      /* DF to SELECT before VERIFY, or empty */
     int tries_left, tries_max;  /* CARD_TRIES_UNKNOWN until the card was asked */
+    bool keypad;                /* entered at the reader, never known here */
     bool verified;              /* the card said so when last asked */
 };
 
-enum card_padding { CARD_PAD_PKCS1 };
+enum card_padding {
+    CARD_PAD_PKCS1,
+    CARD_PAD_PSS,
+    CARD_PAD_NONE /* the value is a block as long as the modulus */
+};
 
 /*
  * To be signed: the finished hash, and how the card may finish it itself.
  *
+ *   padding  of RSA keys; PSS with mgf_hash and salt_len bytes of salt
  *   hash     CARD_HASH_NONE: value is a block to pad as it is (a DigestInfo
- *            or TLS 1.0's MD5 || SHA-1); else value is that hash, bare
+ *            or TLS 1.0's MD5 || SHA-1), or a hash for ECDSA of any length;
+ *            else value is that hash, bare
+ *   message  of EdDSA keys, lent: these sign the message and no hash
  *   midstate of the same message; midstate.hash is CARD_HASH_NONE if unknown
  */
 struct card_tbs {
     enum card_padding padding;
     enum card_hash hash;
+    enum card_hash mgf_hash;
+    size_t salt_len;
     uint8_t value[CARD_MAX_SIGNATURE];
     size_t len;
+    struct bytes message;
     struct sha_midstate midstate;
+};
+
+enum card_unpadding {
+    CARD_UNPAD_PKCS1,          /* RFC 8017 7.2.2 with implicit rejection */
+    CARD_UNPAD_PKCS1_EXPLICIT, /* the same with an error: IMPLICIT_REJECTION 0 */
+    CARD_UNPAD_TLS,            /* RFC 5246 7.4.7.1: always 48 bytes */
+    CARD_UNPAD_OAEP,           /* RFC 8017 7.1.2 */
+    CARD_UNPAD_NONE            /* RSADP alone: as long as the modulus */
+};
+
+/* How a cryptogram is padded. Zeroed is PKCS#1 v1.5. */
+struct card_unpad {
+    enum card_unpadding padding;
+    enum card_hash hash, mgf_hash; /* OAEP */
+    struct bytes label;            /* OAEP, lent */
+    unsigned tls_version;          /* TLS: the client hello's */
+    unsigned tls_version_also;     /* TLS: accepted as well, or 0 */
+};
+
+/* A key pair to be made on a token. */
+struct card_key_request {
+    enum card_key_type type;
+    unsigned bits;         /* RSA: modulus; EC: 256, 384, 521 */
+    struct bytes exponent; /* RSA, big-endian; empty: 65537 */
+    unsigned uses;         /* enum card_use; 0: what the type is good for */
 };
 
 #endif

@@ -7,6 +7,8 @@
 #define CARD_BASE_CRYPTO_H
 
 #include "card/base/bytes.h"
+#include "card/base/sha.h"
+#include "card/object.h"
 
 struct crypto;
 
@@ -40,5 +42,47 @@ int crypto_cert_check_pkcs1(struct crypto *crypto, struct bytes cert,
  */
 int crypto_derive(struct crypto *crypto, struct bytes input,
                   struct buf *out);
+
+/* Append the hash of `data`. CARD_E_ARGUMENT: no hash. CARD_E_BUFFER. */
+int crypto_hash(struct crypto *crypto, enum card_hash hash, struct bytes data,
+                struct buf *out);
+/*
+ * XOR the mask that MGF1 makes of `seed` (RFC 8017 B.2.1; at most
+ * CARD_MAX_SIGNATURE bytes) into the bytes that are in `data`. As crypto_hash.
+ */
+int crypto_mgf1_xor(struct crypto *crypto, enum card_hash hash,
+                    struct bytes seed, struct buf *data);
+/* Random bytes, fit for secrets, filling `out` to its capacity. */
+int crypto_random(struct crypto *crypto, struct buf *out);
+
+/*
+ * Append the DER SubjectPublicKeyInfo of a certificate as it stands there.
+ * CARD_E_PROTOCOL: no certificate. CARD_E_BUFFER.
+ */
+int crypto_cert_spki(struct crypto *crypto, struct bytes cert,
+                     struct buf *spki);
+
+/* What a public key says of its private half. */
+struct crypto_key {
+    enum card_key_type type;
+    unsigned bits;  /* of the modulus or the curve, as libcrypto counts */
+    size_t sig_max; /* bytes of the longest signature; 0: it makes none */
+};
+
+/*
+ * Read a SubjectPublicKeyInfo; an RSASSA-PSS key is an RSA key.
+ * CARD_E_PROTOCOL: it is none, or of an algorithm libcrypto does not know.
+ * CARD_E_UNSUPPORTED: RSA of under 512 or over 8192 bits, EC on another curve
+ * than P-256, P-384 and P-521, another algorithm.
+ */
+int crypto_key_describe(struct crypto *crypto, struct bytes spki,
+                        struct crypto_key *out);
+
+/*
+ * Whether `sig` is a signature of `tbs` by the key of a SubjectPublicKeyInfo,
+ * in the form card_sign gives it: CARD_E_SELF_CHECK if not.
+ */
+int crypto_check_signature(struct crypto *crypto, struct bytes spki,
+                           const struct card_tbs *tbs, struct bytes sig);
 
 #endif

@@ -23,9 +23,10 @@ static inline void check_bytes_hex(struct bytes bytes, const char *hex,
     static uint8_t expected[4096];
     struct buf b = BUF_ON(expected);
 
-    _assert_int_equal((LargestIntegralType)bytes_from_hex(hex, &b), 0, file,
-                      line);
-    _assert_int_equal(bytes.len, b.len, file, line);
+    if (bytes_from_hex(hex, &b) < 0 || bytes.len != b.len) {
+        print_error("%zu bytes, not %s\n", bytes.len, hex);
+        _fail(file, line);
+    }
     if (b.len > 0)
         _assert_memory_equal(bytes.data, b.data, b.len, file, line);
 }
