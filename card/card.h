@@ -1,6 +1,6 @@
 /*
- * The card layer for its faces (provider, engine, tool): find objects by URI,
- * use their private keys. All functions return 0 or enum card_error, with the
+ * The card layer for its faces (provider, engine, tool): find objects by URI
+ * on cards and on the tokens of PKCS#11 modules, use their private keys. All functions return 0 or enum card_error, with the
  * sentence in card_error_sentence(); all are thread-safe, and a forked child
  * may go on using what its parent found.
  */
@@ -24,8 +24,9 @@ struct card_pin_question {
     const char *token; /* kind of card and its number */
     const char *pin;   /* the PIN's label */
     const char *key;   /* the key it is for */
-    int tries_left;    /* CARD_TRIES_UNKNOWN: the card does not tell */
+    int tries_left;    /* below 0: a number the card does not tell */
     bool last_try;     /* ask twice: the next wrong PIN locks the card */
+    bool keypad;       /* the PIN goes in at the reader: tell, give nothing */
     const char *refused; /* why a stored PIN was not presented, or NULL */
 };
 
@@ -36,10 +37,18 @@ struct card_pin_question {
 typedef int card_ask_pin_fn(void *arg, const struct card_pin_question *question,
                             struct buf *pin);
 
+/* A PKCS#11 module whose tokens are searched. */
+struct card_module {
+    const char *path;      /* absolute */
+    const char *init_args; /* pReserved of C_Initialize, or NULL */
+};
+
 /* Copied where it is used; zeroed is a sensible default. */
 struct card_settings {
     const struct reader_ops *readers; /* NULL: PC/SC */
     void *reader_io;
+    const struct card_module *modules; /* copied */
+    size_t module_count;
     card_ask_pin_fn *ask_pin; /* NULL: nobody can be asked */
     void *ask_arg;
     void (*log)(void *arg, const char *line); /* NULL: no log */
@@ -48,6 +57,9 @@ struct card_settings {
     const char *trace;     /* path of a transcript to append to, or NULL */
     bool pin_for_signature; /* stored `pin` serves signature keys too */
     bool pin_not_last;      /* count-full rule off; the last try is still kept */
+    bool check_tokens;      /* verify what PKCS#11 tokens sign, as for cards */
+    bool no_login;          /* PKCS#11: never C_Login; objects seen without */
+    bool login_always;      /* PKCS#11: log in before public objects too */
 };
 
 /* CARD_E_MEMORY, CARD_E_CONFIG (the trace cannot be written). No card access. */
@@ -56,16 +68,11 @@ int card_context_new(const struct card_settings *settings,
 /* After every key and search of it. NULL allowed. */
 void card_context_free(struct card_context *ctx);
 
-enum card_kind {
-    CARD_KIND_CERT = 1 << 0,
-    CARD_KIND_PUBLIC = 1 << 1,
-    CARD_KIND_PRIVATE = 1 << 2
-};
-
 /*
  * One found object.
  *   key   of CARD_KIND_PUBLIC and _PRIVATE: one reference, the caller's
- *   cert  of CARD_KIND_CERT: DER, lent until the next card_search_next
+ *   cert  of CARD_KIND_CERT: DER, lent until the next card_search_next; of
+ *         keys on cards their certificate's, else empty
  */
 struct card_object {
     enum card_kind kind;
@@ -82,9 +89,21 @@ struct card_object {
 int card_search_new(struct card_context *ctx, struct card_uri *uri,
                     unsigned kinds, struct card_search **out);
 /*
+ * Who is asked for a PIN while objects are looked for: private objects of a
+ * token may be seen only after login. Until it is set nobody is asked, and
+ * what a stored PIN does not show is not found. NULL takes it back.
+ */
+void card_search_set_ask(struct card_search *search, card_ask_pin_fn *ask,
+                         void *arg);
+/*
+ * Objects may follow that card_search_next finds only with someone to ask:
+ * whether there are any is not known before.
+ */
+bool card_search_may_ask(const struct card_search *search);
+/*
  * The next object; keys come in the order auth, sign, decrypt, and each key's
  * private half before its public half before its certificate. Reads only what
- * this one object needs, never asks for a PIN. An object that cannot be read,
+ * this one object needs; a PIN is asked for as card_search_set_ask says. An object that cannot be read,
  * or is of an unknown kind, is passed over and logged.
  * CARD_E_NOT_FOUND: no more; the sentence says what was looked for and seen if
  * there was none at all. CARD_E_AMBIGUOUS: private keys alone were asked for
@@ -107,8 +126,15 @@ struct card_key *card_key_ref(struct card_key *key);
 void card_key_free(struct card_key *key);
 /* Lent while a reference is held. */
 const struct card_key_info *card_key_info(const struct card_key *key);
-/* DER of the certificate that holds the public half; lent. */
-struct bytes card_key_cert(const struct card_key *key);
+/* The public half as DER SubjectPublicKeyInfo (RFC 5280 4.1.2.7); lent. */
+struct bytes card_key_public(const struct card_key *key);
+/* Enum card_can with what padding in software adds. */
+unsigned card_key_can(const struct card_key *key);
+/*
+ * The URI that names this key, and its card, among all (pkcs11: of tokens,
+ * card: of cards); no PIN is in it. CARD_E_BUFFER.
+ */
+int card_key_uri(const struct card_key *key, bool private, struct buf *out);
 /* For a person, lent: key "CPS_PRIV_AUT" of CPS3 99002752 in "Reader 0". */
 const char *card_key_name(const struct card_key *key);
 /* Same card (serial) and same key. */
@@ -127,25 +153,48 @@ int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg);
 /*
  * Sign with a private key.
  *
- *   tbs   see object.h; the card's abilities are in info->can
- *   sig   out: modulus-length bytes (RSA); capacity is checked first
+ *   tbs   see object.h; the card's abilities are card_key_can
+ *   sig   out: modulus-length bytes (RSA), DER Ecdsa-Sig-Value (EC; RFC 3279
+ *         2.2.3), 64 or 114 bytes (EdDSA); card_key_sig_max is checked first
  *
- * Takes the card, verifies the PIN when needed, and gives the signature only
- * after it verified with the certificate. CARD_E_PIN_*, CARD_E_UNSUPPORTED,
- * CARD_E_SELF_CHECK, CARD_E_BUFFER, CARD_E_REMOVED...
+ * Takes the card, verifies the PIN when needed, and gives a card's signature
+ * only after it verified with the public half. CARD_E_PIN_*,
+ * CARD_E_UNSUPPORTED, CARD_E_SELF_CHECK, CARD_E_BUFFER, CARD_E_REMOVED...
  */
 int card_sign(struct card_key *key, const struct card_tbs *tbs,
               struct buf *sig);
+/* Bytes of the longest signature, of RSA also of a cryptogram. */
+size_t card_key_sig_max(const struct card_key *key);
 
 /*
- * RSAES-PKCS1-v1_5 decryption (RFC 8017 7.2.2) with implicit rejection: bad
- * padding gives a message derived from the cryptogram, the same each time within
- * one process, and success, so that nothing tells good padding from bad.
+ * RSA decryption. With CARD_UNPAD_PKCS1 bad padding gives a message derived
+ * from the cryptogram, the same each time within one process, and success, so
+ * that nothing tells good padding from bad; with CARD_UNPAD_TLS 48 random bytes.
  *
  *   cryptogram  modulus-length bytes
- *   plain       out: at most modulus length - 11 bytes
+ *   plain       out: at most modulus length - 11 bytes (PKCS#1), 48 (TLS),
+ *               modulus length (the others); room for that is checked first
  */
-int card_decrypt(struct card_key *key, struct bytes cryptogram,
-                 struct buf *plain);
+int card_decrypt(struct card_key *key, const struct card_unpad *how,
+                 struct bytes cryptogram, struct buf *plain);
+
+/*
+ * The shared secret with a peer: ECDH with cofactor 1 (SP 800-56A 5.7.1.2), or
+ * X25519 and X448 (RFC 7748).
+ *
+ *   peer    uncompressed point of the key's curve, or 32 / 56 raw bytes
+ *   secret  out: the x coordinate, field length bytes, or 32 / 56 bytes
+ */
+int card_derive(struct card_key *key, struct bytes peer, struct buf *secret);
+
+/*
+ * Make a key pair on the one token that `uri` names; object= becomes its
+ * label, id= its CKA_ID (random if absent). The URI is moved in. The private
+ * key stays on the token, sensitive and not extractable. May ask for the PIN.
+ * CARD_E_NOT_FOUND, CARD_E_AMBIGUOUS, CARD_E_UNSUPPORTED (a card in a reader).
+ */
+int card_generate(struct card_context *ctx, struct card_uri *uri,
+                  const struct card_key_request *request,
+                  struct card_key **out);
 
 #endif

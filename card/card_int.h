@@ -11,6 +11,7 @@
 #include "card/base/lock.h"
 #include "card/card.h"
 #include "card/driver/driver.h"
+#include "card/pkcs11/slot.h"
 #include "card/reader/reader.h"
 
 struct card_context {
@@ -18,6 +19,7 @@ struct card_context {
     const struct reader_ops *readers;
     void *reader_io;
     struct reader_trace *trace; /* in front of the readers, or NULL */
+    struct p11_module **modules; /* each counted; loaded at the first search */
     struct crypto *crypto;
     struct lock lock;           /* guards cards */
     struct card *cards;         /* open ones; each is there while referenced */
@@ -47,6 +49,8 @@ struct card {
     struct card_context *context;
     struct lock lock;  /* guards all below but name; held in a transaction */
     struct lock ask;   /* one person is asked once: never with `lock` held */
+    atomic_bool ready; /* a concurrent driver may go on without `lock` */
+    struct p11_slot *slot; /* of a PKCS#11 token: its reader's io; else NULL */
     struct reader reader;
     struct token token;
     struct pin_memory pins[CARD_MAX_PINS]; /* as token.pins */
@@ -59,11 +63,13 @@ struct card_key {
     atomic_uint refs;
     struct card *card;
     struct card_key_info info;
-    struct bytes cert;      /* lent by the card */
+    struct buf public;      /* DER SubjectPublicKeyInfo */
+    size_t sig_max;         /* bytes */
     struct secret *named_pin;   /* stored, for this very key (URI) */
     struct secret *fetched_pin; /* from a callback at load */
     bool callback_skipped;      /* not asked at load: tries were lost */
     bool not_last;              /* count-full rule off for this key */
+    bool quiet;                 /* no person is asked for this use */
     char name[CARD_LABEL_MAX * 2 + READER_NAME_MAX + 32];
 };
 
@@ -77,6 +83,12 @@ int card_open(struct card_context *ctx, const char *reader, const char *driver,
               struct card **out);
 void card_unref(struct card *c);
 struct card *card_ref(struct card *c);
+/* The token in a slot of a module, with one reference. */
+int card_open_token(struct card_context *ctx, struct p11_module *module,
+                    const struct p11_slot_entry *slot, struct card **out);
+
+/* Private objects of this token are seen only after login. */
+bool card_is_hidden(struct card *c);
 
 /* session.c: every exchange happens between begin and end. */
 
@@ -115,6 +127,10 @@ bool pin_is_exclusive(const struct card_key *key);
 int pin_login(struct card_key *key, struct card_pin_info *pin,
               const struct typed_pin *typed);
 
+/* There is a stored PIN for this key, or none is needed. */
+int pin_is_at_hand(struct card_key *key, bool *at_hand);
+/* The card rejected this PIN: it is never presented again. */
+void pin_reject(struct pin_memory *memory, struct secret *value);
 /*
  * Ask a person, outside a transaction and without the card's lock, but with
  * card->ask held. `why` is what pin_login returned, and comes back if there is
@@ -125,11 +141,25 @@ int pin_ask(struct card_key *key, const struct card_pin_info *pin, int why,
 /* This thread is being asked: its callback must not ask again. */
 bool pin_is_being_asked(void);
 
-/* key.c: key number `index` of a card, with a reference of its own to it. */
-int key_new(struct card *c, size_t index, struct bytes cert,
-            struct card_key **out);
+/* key.c: with a reference to the card and copies of the rest. */
+int key_new(struct card *c, const struct card_key_info *info,
+            struct bytes public, struct card_key **out);
+/*
+ * Stands for keys of a token that are seen only after login: it has the token's
+ * PIN, and sources for it, but can do nothing.
+ */
+int key_new_door(struct card *c, struct card_key **out);
+
+/* sign.c: nothing but the login; as for any use, a person may be asked. */
+int key_login(struct card_key *key);
 
 /* match.c */
+bool match_slot(const struct card_uri *uri, const struct p11_slot_entry *slot);
+bool match_library(const struct card_uri *uri, struct p11_module *module);
+/* C_GetSlotInfo is asked only for a URI that wants it. */
+bool match_wants_slot_words(const struct card_uri *uri);
+bool match_slot_words(const struct card_uri *uri, const char *description,
+                      const char *manufacturer);
 bool match_reader(const struct card_uri *uri, const char *reader);
 /* Inside a transaction: may read the token's label. */
 int match_token(const struct card_uri *uri, struct card *c, bool *matches);

@@ -7,6 +7,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void put_modules(struct card_context *ctx)
+{
+    for (size_t i = 0; i < ctx->settings.module_count; i++)
+        p11_module_put(ctx->modules[i]);
+    free(ctx->modules);
+}
+
+/* They are loaded when a token is first looked for. */
+static int take_modules(struct card_context *ctx,
+                        const struct card_settings *settings)
+{
+    size_t *count = &ctx->settings.module_count;
+    int rc;
+
+    *count = 0;
+    ctx->settings.modules = NULL; /* used here only */
+    if (settings->module_count == 0)
+        return 0;
+    ctx->modules = calloc(settings->module_count, sizeof(*ctx->modules));
+    if (ctx->modules == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    for (; *count < settings->module_count; ++*count) {
+        const struct card_module *m = &settings->modules[*count];
+
+        rc = p11_module_get(m->path, m->init_args, &ctx->modules[*count]);
+        if (rc < 0) {
+            put_modules(ctx);
+            return rc;
+        }
+    }
+    return 0;
+}
+
 int card_context_new(const struct card_settings *settings,
                      struct card_context **out)
 {
@@ -32,11 +65,13 @@ int card_context_new(const struct card_settings *settings,
         ctx->readers = &reader_trace;
         ctx->reader_io = ctx->trace;
     }
-    if ((rc = crypto_new(&ctx->crypto)) < 0)
+    if ((rc = crypto_new(&ctx->crypto)) < 0 ||
+        (rc = take_modules(ctx, settings)) < 0)
         goto fail_lock;
     *out = ctx;
     return 0;
 fail_lock:
+    crypto_free(ctx->crypto);
     reader_trace_free(ctx->trace);
     lock_destroy(&ctx->lock);
 fail:
@@ -49,6 +84,7 @@ void card_context_free(struct card_context *ctx)
 {
     if (ctx == NULL)
         return;
+    put_modules(ctx);
     crypto_free(ctx->crypto);
     reader_trace_free(ctx->trace);
     lock_destroy(&ctx->lock);

@@ -16,6 +16,46 @@ static bool part_of(const char *wanted, const char *actual)
     return wanted == NULL || strstr(actual, wanted) != NULL;
 }
 
+bool match_slot(const struct card_uri *uri, const struct p11_slot_entry *slot)
+{
+    const struct p11_identity *token = &slot->token;
+
+    return same(uri->token, token->label) &&
+           same(uri->manufacturer, token->manufacturer) &&
+           same(uri->model, token->model) &&
+           same(uri->serial, token->serial) &&
+           (!uri->has_slot_id || uri->slot_id == slot->id);
+}
+
+bool match_library(const struct card_uri *uri, struct p11_module *module)
+{
+    struct p11_library library;
+
+    if (uri->library_description == NULL && uri->library_manufacturer == NULL &&
+        !uri->has_library_version)
+        return true;
+    return p11_module_library(module, &library) == 0 &&
+           same(uri->library_description, library.description) &&
+           same(uri->library_manufacturer, library.manufacturer) &&
+           (!uri->has_library_version ||
+            (uri->library_major == library.major &&
+             uri->library_minor == library.minor));
+}
+
+bool match_wants_slot_words(const struct card_uri *uri)
+{
+    return uri->slot_description != NULL || uri->slot_manufacturer != NULL ||
+           uri->reader != NULL;
+}
+
+bool match_slot_words(const struct card_uri *uri, const char *description,
+                      const char *manufacturer)
+{
+    return same(uri->slot_description, description) &&
+           same(uri->slot_manufacturer, manufacturer) &&
+           part_of(uri->reader, description);
+}
+
 /*
  * reader= may be a part of the long names PC/SC makes. A library or a slot
  * number belongs to a PKCS#11 module: no card of ours has one.

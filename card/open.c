@@ -40,6 +40,8 @@ static void destroy(struct card *c)
     lock_release(&c->lock);
     if (c->token.driver != NULL)
         c->token.driver->close(&c->token);
+    p11_slot_free(c->slot);
+    secret_free(c->token.consent);
     for (size_t i = 0; i < nitems(c->certs); i++)
         buf_free(&c->certs[i]);
     for (size_t i = 0; i < nitems(c->pins); i++) {
@@ -51,8 +53,8 @@ static void destroy(struct card *c)
     free(c);
 }
 
-/* NULL: out of memory. */
-static struct card *create(struct card_context *ctx, const char *reader)
+/* Without a reader yet. NULL: out of memory. */
+static struct card *create(struct card_context *ctx)
 {
     struct card *c = calloc(1, sizeof(*c));
 
@@ -64,10 +66,10 @@ static struct card *create(struct card_context *ctx, const char *reader)
         goto fail_lock;
     c->refs = 1;
     c->context = ctx;
+    atomic_init(&c->ready, false);
     c->token.reader = &c->reader;
     c->reader.ops = ctx->readers;
     c->reader.io = ctx->reader_io;
-    snprintf(c->reader.name, sizeof(c->reader.name), "%s", reader);
     return c;
 fail_lock:
     lock_destroy(&c->lock);
@@ -122,6 +124,15 @@ static struct card *find_open(struct card_context *ctx, const char *reader)
     return NULL;
 }
 
+static bool is_same(const struct card *a, const struct card *b)
+{
+    if (a->slot != NULL || b->slot != NULL)
+        return a->slot != NULL && b->slot != NULL &&
+               p11_slot_equal(a->slot, b->slot);
+    return strcmp(a->reader.name, b->reader.name) == 0 &&
+           strcmp(a->token.serial, b->token.serial) == 0;
+}
+
 /* Enter a card; if another thread was faster, its card instead of this. */
 static struct card *share(struct card_context *ctx, struct card *fresh)
 {
@@ -129,8 +140,7 @@ static struct card *share(struct card_context *ctx, struct card *fresh)
 
     lock_take(&ctx->lock);
     for (c = ctx->cards; c != NULL; c = c->next)
-        if (strcmp(c->reader.name, fresh->reader.name) == 0 &&
-            strcmp(c->token.serial, fresh->token.serial) == 0)
+        if (is_same(c, fresh))
             break;
     if (c != NULL) {
         c->refs++;
@@ -155,11 +165,56 @@ int card_open(struct card_context *ctx, const char *reader, const char *driver,
         *out = c;
         return 0;
     }
-    if ((c = create(ctx, reader)) == NULL)
+    if ((c = create(ctx)) == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
+    snprintf(c->reader.name, sizeof(c->reader.name), "%s", reader);
     if ((rc = connect_and_probe(c, driver)) < 0) {
         destroy(c);
         return card_fail_in(rc, "reader \"%s\"", reader);
+    }
+    *out = share(ctx, c);
+    return 0;
+}
+
+/* The token among those that were opened, whatever slot it was in. */
+static struct card *find_token(struct card_context *ctx,
+                               const struct p11_module *module,
+                               const struct p11_identity *token)
+{
+    struct card *c;
+
+    lock_take(&ctx->lock);
+    for (c = ctx->cards; c != NULL; c = c->next)
+        if (c->slot != NULL && p11_slot_holds(c->slot, module, token))
+            break;
+    if (c != NULL)
+        c->refs++;
+    lock_release(&ctx->lock);
+    return c;
+}
+
+int card_open_token(struct card_context *ctx, struct p11_module *module,
+                    const struct p11_slot_entry *slot, struct card **out)
+{
+    struct card *c = find_token(ctx, module, &slot->token);
+    int rc;
+
+    if (c != NULL) {
+        *out = c;
+        return 0;
+    }
+    if ((c = create(ctx)) == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    c->reader.ops = &reader_pkcs11;
+    snprintf(c->reader.name, sizeof(c->reader.name), "%s",
+             p11_module_name(module));
+    if ((rc = p11_slot_new(module, slot, &c->slot)) == 0) {
+        c->reader.io = c->slot;
+        rc = connect_and_probe(c, NULL);
+    }
+    if (rc < 0) {
+        destroy(c);
+        return card_fail_in(rc, "token \"%s\"", slot->token.label);
     }
     *out = share(ctx, c);
     return 0;

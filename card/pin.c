@@ -42,6 +42,16 @@ struct pin_memory *pin_memory_of(struct card *c,
     return &c->pins[pin - c->token.pins];
 }
 
+/*
+ * The configured PIN is for keys that sign documents only if it says so; that
+ * of a token was configured for all its keys.
+ */
+static bool serves(const struct card_settings *s, const struct card_key *key)
+{
+    return !pin_is_exclusive(key) || s->pin_for_signature ||
+           key->card->slot != NULL;
+}
+
 /* The PIN that needs no person, or NULL. A typed one serves shared keys. */
 static struct secret *stored_pin(struct card_key *key,
                                  const struct pin_memory *memory)
@@ -50,7 +60,7 @@ static struct secret *stored_pin(struct card_key *key,
 
     if (key->named_pin != NULL)
         return key->named_pin;
-    if (s->pin != NULL && (!pin_is_exclusive(key) || s->pin_for_signature))
+    if (s->pin != NULL && serves(s, key))
         return s->pin;
     if (key->fetched_pin != NULL)
         return key->fetched_pin;
@@ -65,6 +75,12 @@ static int check_count(const struct card_key *key,
 {
     bool not_last = key->not_last || key->card->context->settings.pin_not_last;
 
+    if (pin->tries_left == CARD_TRIES_FULL ||
+        (not_last && pin->tries_left == CARD_TRIES_LOW))
+        return 0;
+    if (pin->tries_left == CARD_TRIES_LOW)
+        return card_fail(CARD_E_PIN_REFUSED, "the stored PIN was not "
+                         "presented: a wrong PIN was entered before");
     if (pin->tries_left == CARD_TRIES_UNKNOWN ||
         (!not_last && pin->tries_max == CARD_TRIES_UNKNOWN))
         return card_fail(CARD_E_PIN_REFUSED,
@@ -95,6 +111,17 @@ static int check_stored(const struct card_key *key,
     return check_count(key, pin);
 }
 
+void pin_reject(struct pin_memory *memory, struct secret *value)
+{
+    secret_free(memory->rejected);
+    memory->rejected = secret_ref(value);
+    if (memory->typed != NULL &&
+        bytes_equal_secret(secret_view(memory->typed), secret_view(value))) {
+        secret_free(memory->typed);
+        memory->typed = NULL;
+    }
+}
+
 static int present(struct card_key *key, struct card_pin_info *pin,
                    struct secret *value)
 {
@@ -105,15 +132,8 @@ static int present(struct card_key *key, struct card_pin_info *pin,
     memory->presented = true;
     rc = c->token.driver->verify(&c->token, pin, secret_view(value));
     memory->verified = rc == 0;
-    if (rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED) {
-        secret_free(memory->rejected);
-        memory->rejected = secret_ref(value);
-        if (memory->typed != NULL &&
-            bytes_equal_secret(secret_view(memory->typed), secret_view(value))) {
-            secret_free(memory->typed);
-            memory->typed = NULL;
-        }
-    }
+    if (rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED)
+        pin_reject(memory, value);
     return rc;
 }
 
@@ -144,8 +164,7 @@ static int no_pin(const struct card_key *key, const struct card_pin_info *pin)
 static int check_typed(const struct typed_pin *typed,
                        const struct card_pin_info *pin)
 {
-    if (typed->told == CARD_TRIES_UNKNOWN ||
-        pin->tries_left == CARD_TRIES_UNKNOWN ||
+    if (typed->told < 0 || pin->tries_left < 0 ||
         pin->tries_left >= typed->told)
         return 0;
     return card_fail(CARD_E_PIN_REFUSED,
@@ -160,7 +179,8 @@ int pin_login(struct card_key *key, struct card_pin_info *pin,
     struct card *c = key->card;
     struct pin_memory *memory = pin_memory_of(c, pin);
     struct secret *value =
-        typed != NULL ? typed->value : stored_pin(key, memory);
+        typed != NULL ? typed->value
+                      : pin->keypad ? NULL : stored_pin(key, memory);
     int rc;
 
     if ((rc = c->token.driver->pin_status(&c->token, pin)) < 0)
@@ -179,7 +199,11 @@ int pin_login(struct card_key *key, struct card_pin_info *pin,
     if (rc < 0)
         return rc;
     rc = present(key, pin, value);
-    if (rc == 0 && typed != NULL)
+    if (rc == 0 && key->info.user_consent) {
+        secret_free(c->token.consent);
+        c->token.consent = secret_ref(value);
+    }
+    if (rc == 0 && typed != NULL && !pin->keypad)
         remember_typed(key, memory, value);
     if (key->fetched_pin != NULL && pin_is_exclusive(key)) {
         secret_free(key->fetched_pin); /* consent to one use */
@@ -210,6 +234,7 @@ static int ask_person(struct card_key *key, const struct card_pin_info *pin,
         .key = key->info.label,
         .tries_left = pin->tries_left,
         .last_try = pin->tries_left == 1,
+        .keypad = pin->keypad,
         .refused = refused,
     };
     int rc;
@@ -217,7 +242,7 @@ static int ask_person(struct card_key *key, const struct card_pin_info *pin,
     being_asked = true;
     rc = ask(arg, &question, &value);
     being_asked = false;
-    if (rc == 0 && value.len == 0)
+    if (rc == 0 && value.len == 0 && !pin->keypad)
         rc = card_fail(CARD_E_CANCELLED, "no PIN was entered");
     if (rc == 0 && (*out = secret_new(buf_view(&value))) == NULL)
         rc = card_fail(CARD_E_MEMORY, "out of memory");
@@ -253,6 +278,24 @@ static bool worth_fetching(const struct card_key *key,
     return pin->verified || check_count(key, pin) == 0;
 }
 
+int pin_is_at_hand(struct card_key *key, bool *at_hand)
+{
+    struct card *c = key->card;
+    struct card_pin_info *pin = NULL;
+    int rc;
+
+    *at_hand = false;
+    if ((rc = card_begin(c)) < 0)
+        return rc;
+    if ((rc = pin_of_key(key, &pin)) == 0 && pin != NULL &&
+        (rc = c->token.driver->pin_status(&c->token, pin)) == 0)
+        *at_hand = pin->verified ||
+                   (!pin->keypad && check_count(key, pin) == 0 &&
+                    stored_pin(key, pin_memory_of(c, pin)) != NULL);
+    card_end(c, READER_LEAVE);
+    return rc;
+}
+
 int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
 {
     struct card *c = key->card;
@@ -263,7 +306,7 @@ int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
     if ((rc = card_begin(c)) < 0)
         return card_fail_in(rc, "%s", key->name);
     if ((rc = pin_of_key(key, &pin)) == 0 && pin != NULL &&
-        stored_pin(key, pin_memory_of(c, pin)) == NULL &&
+        !pin->keypad && stored_pin(key, pin_memory_of(c, pin)) == NULL &&
         (rc = c->token.driver->pin_status(&c->token, pin)) == 0) {
         fetch = worth_fetching(key, pin);
         key->callback_skipped = !fetch;

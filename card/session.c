@@ -11,6 +11,7 @@
 
 void card_forget_state(struct card *c)
 {
+    atomic_store(&c->ready, false);
     c->token.selected = false;
     for (size_t i = 0; i < nitems(c->pins); i++)
         c->pins[i].verified = c->pins[i].presented = false;
@@ -114,6 +115,17 @@ void card_end(struct card *c, enum reader_end how)
     c->token.selected = false;
     c->reader.ops->end(&c->reader, how);
     lock_release(&c->lock);
+}
+
+bool card_is_hidden(struct card *c)
+{
+    bool hidden;
+
+    if (card_begin(c) < 0)
+        return false; /* whoever looks into it next says why */
+    hidden = c->token.hidden && !c->pins[0].verified;
+    card_end(c, READER_LEAVE);
+    return hidden;
 }
 
 bool card_cert_known(struct card *c, size_t index, struct bytes *der)

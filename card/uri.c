@@ -250,16 +250,14 @@ static int set_slot_id(const struct attribute *a, struct bytes value,
     return 0;
 }
 
-/* No object of ours has a library version: only the form matters. */
 static int set_version(const struct attribute *a, struct bytes value,
                        struct card_uri *uri)
 {
-    unsigned long number;
     uint8_t dot;
 
-    if (!take_number(&value, &number) ||
+    if (!take_number(&value, &uri->library_major) ||
         (bytes_take_u8(&value, &dot) &&
-         (dot != '.' || !take_number(&value, &number))) ||
+         (dot != '.' || !take_number(&value, &uri->library_minor))) ||
         value.len > 0)
         return bad(a, "is a number or two with a dot between");
     uri->has_library_version = true;
@@ -458,6 +456,7 @@ int card_uri_parse(const char *text, struct card_uri *out)
         rc = parse_part(&p);
     }
 out:
+    p.uri.pkcs11 = p.scheme == SCHEME_PKCS11;
     if (rc < 0)
         card_uri_clear(&p.uri);
     else

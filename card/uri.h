@@ -26,6 +26,7 @@ enum card_uri_type { /* type=, 0 when absent */
  * len 0 means the attribute is absent.
  */
 struct card_uri {
+    bool pkcs11;                                     /* the scheme */
     char *token, *manufacturer, *model, *serial;     /* of the token */
     char *object;                                    /* CKA_LABEL */
     struct card_id id;                               /* CKA_ID */
@@ -33,7 +34,7 @@ struct card_uri {
     char *slot_description, *slot_manufacturer;
     char *library_description, *library_manufacturer;
     bool has_slot_id, has_library_version;
-    unsigned long slot_id;
+    unsigned long slot_id, library_major, library_minor;
     /* card: only */
     unsigned uses;           /* usage=: enum card_use, 0 when absent */
     char *issuer, *subject;  /* common names in the certificate */

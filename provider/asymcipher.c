@@ -1,20 +1,40 @@
 /*
- * RSA decryption by the card, PKCS#1 v1.5 only (RFC 8017, 7.2), with implicit
- * rejection in the card layer. Encryption goes to the stock public half.
+ * RSA decryption by the card (RFC 8017, 7): PKCS#1 v1.5, OAEP, no padding, and
+ * the premaster secret of TLS (RFC 5246, 7.4.7.1). What is done about padding
+ * that is wrong is the card layer's. Encryption goes to the stock public half.
  */
 #include "provider/provider.h"
-
-#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
+/* OpenSSL 3.2; a plugin built with an older one serves newer ones too. */
+#ifndef OSSL_ASYM_CIPHER_PARAM_IMPLICIT_REJECTION
+#define OSSL_ASYM_CIPHER_PARAM_IMPLICIT_REJECTION "implicit-rejection"
+#endif
+
+enum { PREMASTER_LEN = 48 };
+
+struct padding {
+    int mode;                /* OpenSSL's number */
+    enum card_unpadding how;
+    unsigned can;            /* enum card_can: what the key must be able to */
+    const char *otherwise;   /* what is said after the key's name if not */
+};
+
 struct cipher_ctx {
     struct prov_ctx *prov;
     struct prov_key *key;
-    EVP_PKEY_CTX *encryptor; /* while encrypting; else we decrypt */
+    EVP_PKEY_CTX *encryptor;       /* while encrypting; else we decrypt */
+    const struct padding *padding; /* of decryption, as all that follows */
+    const struct prov_digest *oaep; /* NULL until OAEP is asked for */
+    const struct prov_digest *mgf1; /* NULL: as oaep */
+    unsigned char *label;
+    size_t label_len;
+    unsigned tls_version, tls_version_also;
+    unsigned implicit_rejection;
 };
 
 static OSSL_FUNC_asym_cipher_newctx_fn cipher_newctx;
@@ -29,12 +49,28 @@ static OSSL_FUNC_asym_cipher_gettable_ctx_params_fn cipher_gettable_ctx_params;
 static OSSL_FUNC_asym_cipher_set_ctx_params_fn cipher_set_ctx_params;
 static OSSL_FUNC_asym_cipher_settable_ctx_params_fn cipher_settable_ctx_params;
 
+/* The first is the default. */
+static const struct padding paddings[] = {
+    {RSA_PKCS1_PADDING, CARD_UNPAD_PKCS1, CARD_CAN_DECRYPT_PKCS1,
+     "unpads no PKCS#1 v1.5: encrypt to it with OAEP"},
+    {RSA_PKCS1_OAEP_PADDING, CARD_UNPAD_OAEP, CARD_CAN_DECRYPT_OAEP,
+     "unpads PKCS#1 v1.5 only: encrypt to it without OAEP"},
+    {RSA_NO_PADDING, CARD_UNPAD_NONE, CARD_CAN_DECRYPT_RAW,
+     "decrypts only what is padded"},
+    {RSA_PKCS1_WITH_TLS_PADDING, CARD_UNPAD_TLS, CARD_CAN_DECRYPT_PKCS1,
+     "unpads no PKCS#1 v1.5: use TLS cipher suites with ECDHE or DHE"}};
+
+/* --- Life ---------------------------------------------------------------- */
+
 static void *cipher_newctx(void *provctx)
 {
     struct cipher_ctx *ctx = OPENSSL_zalloc(sizeof(*ctx));
 
-    if (ctx != NULL)
-        ctx->prov = provctx;
+    if (ctx == NULL)
+        return NULL;
+    ctx->prov = provctx;
+    ctx->padding = paddings;
+    ctx->implicit_rejection = 1;
     return ctx;
 }
 
@@ -46,20 +82,25 @@ static void cipher_freectx(void *vctx)
         return;
     EVP_PKEY_CTX_free(ctx->encryptor);
     prov_key_free(ctx->key);
+    OPENSSL_free(ctx->label);
     OPENSSL_free(ctx);
 }
 
 static void *cipher_dupctx(void *vctx)
 {
     const struct cipher_ctx *ctx = vctx;
-    struct cipher_ctx *copy = cipher_newctx(ctx->prov);
+    struct cipher_ctx *copy = OPENSSL_memdup(ctx, sizeof(*ctx));
 
     if (copy == NULL)
         return NULL;
     if (ctx->key != NULL)
         copy->key = prov_key_ref(ctx->key);
-    if (ctx->encryptor != NULL
-        && (copy->encryptor = EVP_PKEY_CTX_dup(ctx->encryptor)) == NULL) {
+    if (ctx->encryptor != NULL)
+        copy->encryptor = EVP_PKEY_CTX_dup(ctx->encryptor);
+    if (ctx->label != NULL)
+        copy->label = OPENSSL_memdup(ctx->label, ctx->label_len);
+    if ((copy->encryptor == NULL) != (ctx->encryptor == NULL)
+        || (copy->label == NULL) != (ctx->label == NULL)) {
         cipher_freectx(copy);
         return NULL;
     }
@@ -71,6 +112,8 @@ static int take_key(struct cipher_ctx *ctx, struct prov_key *key)
 {
     EVP_PKEY_CTX_free(ctx->encryptor);
     ctx->encryptor = NULL;
+    ctx->padding = paddings;
+    ctx->implicit_rejection = 1;
     if (key != NULL && key != ctx->key) {
         prov_key_free(ctx->key);
         ctx->key = prov_key_ref(key);
@@ -79,6 +122,8 @@ static int take_key(struct cipher_ctx *ctx, struct prov_key *key)
         return card_fail(CARD_E_ARGUMENT, "no key was given");
     return 0;
 }
+
+/* --- Encryption ---------------------------------------------------------- */
 
 static int cipher_encrypt_init(void *vctx, void *vkey,
                                const OSSL_PARAM params[])
@@ -103,65 +148,185 @@ static int cipher_encrypt(void *vctx, unsigned char *out, size_t *outlen,
     return EVP_PKEY_encrypt(ctx->encryptor, out, outlen, in, inlen) > 0;
 }
 
-static int check_can_decrypt(const struct prov_key *key)
+/* --- Decryption ---------------------------------------------------------- */
+
+static bool can_any(const struct prov_key *key)
 {
-    if (!key->private)
-        return card_fail(CARD_E_ARGUMENT, "decryption needs a private key");
-    if ((card_key_info(key->card)->can & CARD_CAN_DECRYPT_PKCS1) == 0)
-        return card_fail(CARD_E_UNSUPPORTED, "%s does not decrypt",
-                         card_key_name(key->card));
-    return 0;
+    return (card_key_can(key->card)
+            & (CARD_CAN_DECRYPT_PKCS1 | CARD_CAN_DECRYPT_OAEP
+               | CARD_CAN_DECRYPT_RAW)) != 0;
 }
 
 static int cipher_decrypt_init(void *vctx, void *vkey,
                                const OSSL_PARAM params[])
 {
     struct cipher_ctx *ctx = vctx;
-    int rc;
+    int rc = take_key(ctx, vkey);
 
-    if ((rc = take_key(ctx, vkey)) == 0)
-        rc = check_can_decrypt(ctx->key);
-    return prov_result(ctx->prov, rc) && cipher_set_ctx_params(ctx, params);
+    if (rc < 0)
+        return prov_result(ctx->prov, rc);
+    if (!ctx->key->private)
+        return prov_refuse(ctx->prov, CARD_E_ARGUMENT,
+                           "decryption needs a private key");
+    if (!can_any(ctx->key))
+        return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "%s does not decrypt",
+                           prov_key_name(ctx->key));
+    return cipher_set_ctx_params(ctx, params);
+}
+
+static int check_padding(const struct cipher_ctx *ctx,
+                         const struct padding *padding)
+{
+    if ((card_key_can(ctx->key->card) & padding->can) != 0)
+        return 1;
+    return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "%s %s",
+                       prov_key_name(ctx->key), padding->otherwise);
 }
 
 /*
  * The room asked for does not depend on the message, so that nothing tells its
  * length before the padding was judged.
  */
+static int check_room(const struct cipher_ctx *ctx, size_t outsize)
+{
+    if (ctx->padding->how != CARD_UNPAD_TLS)
+        return prov_key_check_room(ctx->key, outsize);
+    if (outsize < PREMASTER_LEN)
+        return prov_refuse(ctx->prov, CARD_E_BUFFER, "room for %d bytes is "
+                           "needed, the program gives %zu", PREMASTER_LEN,
+                           outsize);
+    if (ctx->tls_version == 0)
+        return prov_refuse(ctx->prov, CARD_E_ARGUMENT, "the version of TLS "
+                           "that the client asked for is not given");
+    return 1;
+}
+
+static enum card_hash hash_of(const struct prov_digest *digest)
+{
+    return digest == NULL ? CARD_HASH_NONE : digest->hash;
+}
+
+static struct card_unpad unpadding(const struct cipher_ctx *ctx)
+{
+    struct card_unpad how = {
+        .padding = ctx->padding->how,
+        .hash = hash_of(ctx->oaep),
+        .mgf_hash = hash_of(ctx->mgf1 != NULL ? ctx->mgf1 : ctx->oaep),
+        .label = bytes_from(ctx->label, ctx->label_len),
+        .tls_version = ctx->tls_version,
+        .tls_version_also = ctx->tls_version_also};
+
+    if (how.padding == CARD_UNPAD_PKCS1 && ctx->implicit_rejection == 0)
+        how.padding = CARD_UNPAD_PKCS1_EXPLICIT;
+    return how;
+}
+
 static int cipher_decrypt(void *vctx, unsigned char *out, size_t *outlen,
                           size_t outsize, const unsigned char *in, size_t inlen)
 {
     struct cipher_ctx *ctx = vctx;
     struct buf plain = {out, 0, outsize};
+    struct card_unpad how;
     int rc;
 
+    if (ctx->key == NULL)
+        return 0;
     if (out == NULL) {
-        *outlen = prov_key_size(ctx->key);
+        *outlen = ctx->padding->how == CARD_UNPAD_TLS
+                      ? (size_t)PREMASTER_LEN : prov_key_size(ctx->key);
         return 1;
     }
-    if (!prov_key_check_room(ctx->key, outsize))
+    if (!check_padding(ctx, ctx->padding) || !check_room(ctx, outsize))
         return 0;
-    rc = card_decrypt(ctx->key->card, bytes_from(in, inlen), &plain);
+    how = unpadding(ctx);
+    rc = card_decrypt(ctx->key->card, &how, bytes_from(in, inlen), &plain);
     *outlen = plain.len;
     return prov_result(ctx->prov, rc);
 }
 
-/*
- * implicit-rejection (OpenSSL 3.2) is accepted and always on. The parameters
- * of the TLS RSA key exchange are not known here: its padding is refused.
- */
-static int check_decrypt_params(const struct cipher_ctx *ctx,
-                                const OSSL_PARAM params[])
+/* --- Parameters ---------------------------------------------------------- */
+
+/* OAEP's hash, and the one of its mask; properties choose no card. */
+static int use_digest(struct cipher_ctx *ctx, const char *name,
+                      const struct prov_digest **out)
+{
+    int rc = software_digest(ctx->prov, name, out);
+
+    if (rc == 0 && (*out)->hash == CARD_HASH_NONE)
+        rc = card_fail(CARD_E_UNSUPPORTED, "no card unpads OAEP with %s", name);
+    return prov_result(ctx->prov, rc);
+}
+
+static int set_digest(struct cipher_ctx *ctx, const OSSL_PARAM *p,
+                      const struct prov_digest **out)
+{
+    const char *name = NULL;
+
+    return OSSL_PARAM_get_utf8_string_ptr(p, &name) && name != NULL
+           && use_digest(ctx, name, out);
+}
+
+static int set_padding(struct cipher_ctx *ctx, const OSSL_PARAM *p)
+{
+    const struct padding *padding = NULL;
+    int mode = software_pad_mode(p);
+
+    for (size_t i = 0; i < nitems(paddings); i++)
+        if (paddings[i].mode == mode)
+            padding = &paddings[i];
+    if (padding == NULL)
+        return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED,
+                           "this padding is not known, or not for decryption");
+    if (!check_padding(ctx, padding))
+        return 0;
+    ctx->padding = padding;
+    return padding->how != CARD_UNPAD_OAEP || ctx->oaep != NULL
+           || use_digest(ctx, "SHA1", &ctx->oaep);
+}
+
+static int set_label(struct cipher_ctx *ctx, const OSSL_PARAM *p)
+{
+    void *label = NULL;
+    size_t len;
+
+    if (!OSSL_PARAM_get_octet_string(p, &label, 0, &len))
+        return 0;
+    OPENSSL_free(ctx->label);
+    ctx->label = label;
+    ctx->label_len = len;
+    return 1;
+}
+
+static int set_number(const OSSL_PARAM params[], const char *name,
+                      unsigned *out)
+{
+    const OSSL_PARAM *p = OSSL_PARAM_locate_const(params, name);
+
+    return p == NULL || OSSL_PARAM_get_uint(p, out);
+}
+
+static int set_decryption(struct cipher_ctx *ctx, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *p;
 
+    p = OSSL_PARAM_locate_const(params, OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST);
+    if (p != NULL && !set_digest(ctx, p, &ctx->oaep))
+        return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE);
-    if (p == NULL || software_pad_mode(p) == RSA_PKCS1_PADDING)
-        return 1;
-    return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "%s unpads PKCS#1 v1.5 "
-                       "only: encrypt to it without OAEP, and use TLS cipher "
-                       "suites with ECDHE or DHE",
-                       card_key_name(ctx->key->card));
+    if (p != NULL && !set_padding(ctx, p))
+        return 0;
+    p = OSSL_PARAM_locate_const(params, OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST);
+    if (p != NULL && !set_digest(ctx, p, &ctx->mgf1))
+        return 0;
+    p = OSSL_PARAM_locate_const(params, OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL);
+    if (p != NULL && !set_label(ctx, p))
+        return 0;
+    return set_number(params, OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION,
+                      &ctx->tls_version)
+           && set_number(params, OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION,
+                         &ctx->tls_version_also)
+           && set_number(params, OSSL_ASYM_CIPHER_PARAM_IMPLICIT_REJECTION,
+                         &ctx->implicit_rejection);
 }
 
 static int cipher_set_ctx_params(void *vctx, const OSSL_PARAM params[])
@@ -174,7 +339,7 @@ static int cipher_set_ctx_params(void *vctx, const OSSL_PARAM params[])
         return 0;
     if (ctx->encryptor != NULL)
         return EVP_PKEY_CTX_set_params(ctx->encryptor, params) > 0;
-    return check_decrypt_params(ctx, params);
+    return set_decryption(ctx, params);
 }
 
 static const OSSL_PARAM *cipher_settable_ctx_params(void *vctx, void *provctx)
@@ -182,11 +347,15 @@ static const OSSL_PARAM *cipher_settable_ctx_params(void *vctx, void *provctx)
     static const OSSL_PARAM settable[] = {
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, NULL, 0),
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST_PROPS, NULL,
+                               0),
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST_PROPS, NULL,
+                               0),
         OSSL_PARAM_octet_string(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, NULL, 0),
-#ifdef OSSL_ASYM_CIPHER_PARAM_IMPLICIT_REJECTION
+        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, NULL),
+        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, NULL),
         OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_IMPLICIT_REJECTION, NULL),
-#endif
         OSSL_PARAM_END};
 
     (void)vctx;
@@ -194,23 +363,65 @@ static const OSSL_PARAM *cipher_settable_ctx_params(void *vctx, void *provctx)
     return settable;
 }
 
+static int tell_digest(OSSL_PARAM *p, const struct prov_digest *digest)
+{
+    return OSSL_PARAM_set_utf8_string(p, digest == NULL ? ""
+                                             : EVP_MD_get0_name(digest->md));
+}
+
+static int tell_number(OSSL_PARAM params[], const char *name, unsigned value)
+{
+    OSSL_PARAM *p = OSSL_PARAM_locate(params, name);
+
+    return p == NULL || OSSL_PARAM_set_uint(p, value);
+}
+
+static int tell_decryption(const struct cipher_ctx *ctx, OSSL_PARAM params[])
+{
+    OSSL_PARAM *p;
+
+    p = OSSL_PARAM_locate(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE);
+    if (p != NULL && !software_tell_pad_mode(p, ctx->padding->mode))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST);
+    if (p != NULL && !tell_digest(p, ctx->oaep))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST);
+    if (p != NULL
+        && !tell_digest(p, ctx->mgf1 != NULL ? ctx->mgf1 : ctx->oaep))
+        return 0;
+    p = OSSL_PARAM_locate(params, OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL);
+    if (p != NULL && !OSSL_PARAM_set_octet_ptr(p, ctx->label, ctx->label_len))
+        return 0;
+    return tell_number(params, OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION,
+                       ctx->tls_version)
+           && tell_number(params, OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION,
+                          ctx->tls_version_also)
+           && tell_number(params, OSSL_ASYM_CIPHER_PARAM_IMPLICIT_REJECTION,
+                          ctx->implicit_rejection);
+}
+
 static int cipher_get_ctx_params(void *vctx, OSSL_PARAM params[])
 {
     struct cipher_ctx *ctx = vctx;
-    OSSL_PARAM *p;
 
     if (params == NULL)
         return 1;
     if (ctx->encryptor != NULL)
         return EVP_PKEY_CTX_get_params(ctx->encryptor, params) > 0;
-    p = OSSL_PARAM_locate(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE);
-    return p == NULL || software_tell_pkcs1(p);
+    return tell_decryption(ctx, params);
 }
 
 static const OSSL_PARAM *cipher_gettable_ctx_params(void *vctx, void *provctx)
 {
     static const OSSL_PARAM gettable[] = {
         OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, NULL, 0),
+        OSSL_PARAM_octet_ptr(OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL, NULL, 0),
+        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION, NULL),
+        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_TLS_NEGOTIATED_VERSION, NULL),
+        OSSL_PARAM_uint(OSSL_ASYM_CIPHER_PARAM_IMPLICIT_REJECTION, NULL),
         OSSL_PARAM_END};
 
     (void)vctx;
@@ -218,7 +429,7 @@ static const OSSL_PARAM *cipher_gettable_ctx_params(void *vctx, void *provctx)
     return gettable;
 }
 
-const OSSL_DISPATCH prov_cipher_functions[] = {
+static const OSSL_DISPATCH cipher_functions[] = {
     {OSSL_FUNC_ASYM_CIPHER_NEWCTX, (void (*)(void))cipher_newctx},
     {OSSL_FUNC_ASYM_CIPHER_FREECTX, (void (*)(void))cipher_freectx},
     {OSSL_FUNC_ASYM_CIPHER_DUPCTX, (void (*)(void))cipher_dupctx},
@@ -235,3 +446,7 @@ const OSSL_DISPATCH prov_cipher_functions[] = {
     {OSSL_FUNC_ASYM_CIPHER_SETTABLE_CTX_PARAMS,
      (void (*)(void))cipher_settable_ctx_params},
     {0, NULL}};
+
+const struct prov_algorithm prov_ciphers[] = {
+    {PROV_NAMES_RSA, "", cipher_functions, "RSA decryption by a card"},
+    {NULL, NULL, NULL, NULL}};

@@ -1,13 +1,13 @@
 /*
- * A PEM file that holds the URI of a key, for programs that read key files:
- * label "PKCS#11 PROVIDER URI" around SEQUENCE { VisibleString, UTF8String },
- * the format of pkcs11-provider. Whatever is not that is passed on in silence.
+ * Decoders of PEM files that hold the URI of a key. There is a row for each
+ * type of key, because libcrypto goes by that, and one function behind them:
+ * it looks for the key once and gives whatever type of key there is. What is
+ * not ours is passed on in silence.
  */
 #include "provider/provider.h"
 
 #include <string.h>
 
-#include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
@@ -16,19 +16,18 @@
 #include <openssl/pem.h>
 #include <openssl/store.h>
 
-#define PEM_LABEL "PKCS#11 PROVIDER URI"
-#define DESCRIPTION "PKCS#11 Provider URI v1.0"
+#include "provider/wrapped_uri.h"
 
-enum {
-    CARRY_ON = 1,                      /* not ours: the next decoder's turn */
-    WRAPPED_MAX = CARD_URI_MAX + 64    /* DER around the longest URI */
-};
+#define STRUCTURE "pk11-uri"
+
+enum { CARRY_ON = 1 }; /* not ours: the next decoder's turn */
 
 static OSSL_FUNC_decoder_newctx_fn decoder_newctx;
 static OSSL_FUNC_decoder_freectx_fn decoder_freectx;
 static OSSL_FUNC_decoder_decode_fn pem_decode;
 static OSSL_FUNC_decoder_does_selection_fn der_does_selection;
 static OSSL_FUNC_decoder_decode_fn der_decode;
+static OSSL_FUNC_decoder_export_object_fn der_export_object;
 
 static BIO *open_bio(struct prov_ctx *ctx, OSSL_CORE_BIO *in)
 {
@@ -48,10 +47,12 @@ static void decoder_freectx(void *ctx)
     (void)ctx;
 }
 
+/* --- From PEM to DER ----------------------------------------------------- */
+
 static int give_der(unsigned char *der, size_t len, OSSL_CALLBACK *cb,
                     void *arg)
 {
-    char structure[] = "pk11-uri";
+    char structure[] = STRUCTURE;
     OSSL_PARAM params[3];
 
     params[0] = OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_DATA, der,
@@ -78,7 +79,7 @@ static int pem_decode(void *vctx, OSSL_CORE_BIO *in, int selection,
     if (bio == NULL)
         return CARRY_ON;
     if (PEM_read_bio(bio, &label, &header, &der, &len) && len > 0
-        && strcmp(label, PEM_LABEL) == 0)
+        && strcmp(label, WRAPPED_URI_LABEL) == 0)
         ok = give_der(der, (size_t)len, cb, arg);
     OPENSSL_free(label);
     OPENSSL_free(header);
@@ -87,47 +88,12 @@ static int pem_decode(void *vctx, OSSL_CORE_BIO *in, int selection,
     return ok;
 }
 
+/* --- From DER to a key --------------------------------------------------- */
+
 static int der_does_selection(void *provctx, int selection)
 {
     (void)provctx;
     return selection == 0 || (selection & OSSL_KEYMGMT_SELECT_KEYPAIR) != 0;
-}
-
-static bool is_text(const ASN1_TYPE *value, int type, struct bytes *out)
-{
-    const ASN1_STRING *string;
-
-    if (value == NULL || ASN1_TYPE_get(value) != type)
-        return false;
-    string = type == V_ASN1_UTF8STRING ? value->value.utf8string
-                                       : value->value.visiblestring;
-    *out = bytes_from(ASN1_STRING_get0_data(string),
-                      (size_t)ASN1_STRING_length(string));
-    return true;
-}
-
-/* Whether DER is a wrapped URI, and then the URI as a string. */
-static bool unwrap(struct bytes der, char uri[CARD_URI_MAX + 1])
-{
-    const unsigned char *cursor = der.data;
-    ASN1_SEQUENCE_ANY *fields = d2i_ASN1_SEQUENCE_ANY(NULL, &cursor,
-                                                      (long)der.len);
-    struct bytes description, text;
-    bool ours = cursor == der.data + der.len && sk_ASN1_TYPE_num(fields) == 2
-                && is_text(sk_ASN1_TYPE_value(fields, 0), V_ASN1_VISIBLESTRING,
-                           &description)
-                && is_text(sk_ASN1_TYPE_value(fields, 1), V_ASN1_UTF8STRING,
-                           &text)
-                && bytes_equal(description, bytes_of_string(DESCRIPTION))
-                && text.len > 0 && text.len <= CARD_URI_MAX
-                && memchr(text.data, '\0', text.len) == NULL;
-
-    if (ours) {
-        memcpy(uri, text.data, text.len);
-        uri[text.len] = '\0';
-    }
-    sk_ASN1_TYPE_pop_free(fields, ASN1_TYPE_free);
-    return ours;
 }
 
 /* All of it; nothing when it is too much to be a wrapped URI. */
@@ -148,7 +114,7 @@ static int der_decode(void *vctx, OSSL_CORE_BIO *in, int selection,
                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
     struct prov_ctx *ctx = vctx;
-    uint8_t data[WRAPPED_MAX];
+    uint8_t data[WRAPPED_URI_MAX];
     struct buf der = BUF_ON(data);
     char uri[CARD_URI_MAX + 1];
     int expect = OSSL_STORE_INFO_PKEY;
@@ -156,7 +122,7 @@ static int der_decode(void *vctx, OSSL_CORE_BIO *in, int selection,
 
     if (selection != 0 && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0)
         expect = OSSL_STORE_INFO_PUBKEY;
-    if (read_all(ctx, in, &der) && unwrap(buf_view(&der), uri)
+    if (read_all(ctx, in, &der) && wrapped_uri_decode(buf_view(&der), uri)
         && card_uri_is_ours(uri))
         ok = store_load_key(ctx, uri, expect, cb, arg, pw_cb, pw_arg);
     memory_wipe(data, sizeof(data));
@@ -164,15 +130,46 @@ static int der_decode(void *vctx, OSSL_CORE_BIO *in, int selection,
     return ok;
 }
 
-const OSSL_DISPATCH prov_decoder_pem_functions[] = {
+/*
+ * Called, without a look whether it is there, when the program asked for
+ * another type of key than the URI has: it gets none.
+ */
+static int der_export_object(void *vctx, const void *reference, size_t size,
+                             OSSL_CALLBACK *cb, void *arg)
+{
+    (void)reference;
+    (void)size;
+    (void)cb;
+    (void)arg;
+    return prov_refuse(vctx, CARD_E_ARGUMENT,
+                       "the URI names a key of another type than asked for");
+}
+
+/* --- What is offered ----------------------------------------------------- */
+
+static const OSSL_DISPATCH pem_functions[] = {
     {OSSL_FUNC_DECODER_NEWCTX, (void (*)(void))decoder_newctx},
     {OSSL_FUNC_DECODER_FREECTX, (void (*)(void))decoder_freectx},
     {OSSL_FUNC_DECODER_DECODE, (void (*)(void))pem_decode},
     {0, NULL}};
 
-const OSSL_DISPATCH prov_decoder_der_functions[] = {
+static const OSSL_DISPATCH der_functions[] = {
     {OSSL_FUNC_DECODER_NEWCTX, (void (*)(void))decoder_newctx},
     {OSSL_FUNC_DECODER_FREECTX, (void (*)(void))decoder_freectx},
     {OSSL_FUNC_DECODER_DOES_SELECTION, (void (*)(void))der_does_selection},
     {OSSL_FUNC_DECODER_DECODE, (void (*)(void))der_decode},
+    {OSSL_FUNC_DECODER_EXPORT_OBJECT, (void (*)(void))der_export_object},
     {0, NULL}};
+
+#define DER_URI ",input=der,structure=" STRUCTURE
+
+const struct prov_algorithm prov_decoders[] = {
+    {"DER", ",input=pem", pem_functions, "PEM file with the URI of a key"},
+    {PROV_NAMES_RSA, DER_URI, der_functions, "URI of a key"},
+    {PROV_NAMES_RSA_PSS, DER_URI, der_functions, "URI of a key"},
+    {PROV_NAMES_EC, DER_URI, der_functions, "URI of a key"},
+    {PROV_NAMES_ED25519, DER_URI, der_functions, "URI of a key"},
+    {PROV_NAMES_ED448, DER_URI, der_functions, "URI of a key"},
+    {PROV_NAMES_X25519, DER_URI, der_functions, "URI of a key"},
+    {PROV_NAMES_X448, DER_URI, der_functions, "URI of a key"},
+    {NULL, NULL, NULL, NULL}};

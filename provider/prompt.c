@@ -1,6 +1,7 @@
 /*
  * Asking a person for a PIN at the terminal, through OpenSSL's UI, when no
- * PIN is stored and the application gave no callback.
+ * PIN is stored and the application gave no callback. Where the PIN goes in at
+ * the reader's own keypad, telling so.
  */
 #include "provider/provider.h"
 
@@ -16,7 +17,7 @@ void prompt_describe(const struct card_pin_question *question, char *out,
 {
     const char *pin = question->pin[0] != '\0' ? question->pin : "PIN";
 
-    if (question->tries_left == CARD_TRIES_UNKNOWN)
+    if (question->tries_left < 0)
         snprintf(out, cap, "%s of %s", pin, question->token);
     else
         snprintf(out, cap, "%s of %s (%d %s left)", pin, question->token,
@@ -37,6 +38,8 @@ static bool has_terminal(void)
     close(fd);
     return true;
 }
+
+#define LAST_TRY "This is the last try: a wrong PIN locks the card"
 
 /* The two answers, wiped together. */
 struct prompt {
@@ -66,8 +69,7 @@ static bool prompt_add(const struct card_pin_question *q, struct prompt *p,
     if (q->refused != NULL && UI_add_info_string(ui, p->why) < 0)
         return false;
     if (q->last_try
-        && UI_add_info_string(ui, "This is the last try: a wrong PIN locks "
-                                  "the card, so type it twice.\n") < 0)
+        && UI_add_info_string(ui, LAST_TRY ", so type it twice.\n") < 0)
         return false;
     if (UI_add_input_string(ui, p->question, 0, p->pin, 0, CARD_MAX_PIN) < 0)
         return false;
@@ -96,13 +98,42 @@ static int prompt_run(const struct card_pin_question *q, struct prompt *p,
     return rc;
 }
 
+/*
+ * Nothing is waited for: the reader does that. Whoever has no terminal sees
+ * the reader blink, and finds it in the log.
+ */
+static void tell_keypad(struct prov_config *config,
+                        const struct card_pin_question *q)
+{
+    char what[256], text[512], shown[1200];
+    UI *ui;
+
+    prompt_describe(q, what, sizeof(what));
+    snprintf(text, sizeof(text), "%s: enter it at the keypad of %s, for %s",
+             what, q->reader[0] != '\0' ? q->reader : "the reader", q->key);
+    config_log(config, text);
+    if (!has_terminal() || (ui = UI_new()) == NULL)
+        return;
+    snprintf(shown, sizeof(shown), "%s%s%s%s.\n",
+             q->refused != NULL ? q->refused : "",
+             q->refused != NULL ? ".\n" : "",
+             q->last_try ? LAST_TRY ".\n" : "", text);
+    if (UI_add_info_string(ui, shown) >= 0)
+        UI_process(ui);
+    UI_free(ui);
+}
+
 int prompt_ask_pin(void *arg, const struct card_pin_question *question,
                    struct buf *pin)
 {
-    const struct prov_config *config = arg;
+    struct prov_config *config = arg;
     struct prompt prompt = {.pin = ""};
     int rc;
 
+    if (question->keypad) {
+        tell_keypad(config, question);
+        return 0;
+    }
     if (!has_terminal())
         return card_fail(CARD_E_PIN_NEEDED, "there is no terminal to ask at%s",
                          config->pin_problem);

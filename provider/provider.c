@@ -5,6 +5,7 @@
  */
 #include "provider/provider.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -88,7 +89,12 @@ static int open_cards(struct prov_ctx *ctx)
     settings.trace = config.trace;
     settings.pin_for_signature = config.pin_for_signature;
     settings.pin_not_last = config.pin_not_last;
-    if (config.log_fd >= 0) {
+    settings.modules = config.modules;
+    settings.module_count = config.module_count;
+    settings.check_tokens = config.check_tokens;
+    settings.no_login = config.no_login;
+    settings.login_always = config.login_always;
+    if (config_has_log(&config)) {
         settings.log = config_log;
         settings.log_arg = &ctx->config;
     }
@@ -130,12 +136,13 @@ static void prov_teardown(void *provctx)
 
     card_context_free(ctx->cards);
     config_clear(&ctx->config);
+    software_forget_digests(ctx);
     OSSL_LIB_CTX_free(ctx->libctx);
     lock_destroy(&ctx->lock);
-    OPENSSL_free(ctx->tables.plain);
-    OPENSSL_free(ctx->tables.pem);
-    OPENSSL_free(ctx->tables.der);
+    OPENSSL_free(ctx->tables.rows);
+    OPENSSL_free(ctx->tables.properties);
     OPENSSL_free(ctx->core_functions);
+    OSSL_PARAM_free(ctx->settings);
     OPENSSL_free(ctx->name);
     OPENSSL_free(ctx);
 }
@@ -170,28 +177,32 @@ static int prov_get_params(void *provctx, OSSL_PARAM params[])
     return p == NULL || OSSL_PARAM_set_int(p, 1);
 }
 
+static const struct {
+    int operation;
+    const struct prov_algorithm *algorithms;
+} offers[] = {{OSSL_OP_STORE, prov_stores},
+              {OSSL_OP_KEYMGMT, prov_keymgmts},
+              {OSSL_OP_SIGNATURE, prov_signatures},
+              {OSSL_OP_ASYM_CIPHER, prov_ciphers},
+              {OSSL_OP_KEYEXCH, prov_exchanges},
+              {OSSL_OP_ENCODER, prov_encoders},
+              {OSSL_OP_DECODER, prov_decoders}};
+
+static_assert(nitems(offers) == PROV_OPERATIONS, "one table per operation");
+
 static const OSSL_ALGORITHM *prov_query_operation(void *provctx, int operation,
                                                   int *no_cache)
 {
     const struct prov_ctx *ctx = provctx;
 
     *no_cache = 0;
-    if (operation == OSSL_OP_STORE)
-        return ctx->tables.store;
-    if (!prov_name_is_safe(ctx))
+    if (operation != OSSL_OP_STORE && !prov_name_is_safe(ctx))
         return NULL;
-    switch (operation) {
-    case OSSL_OP_KEYMGMT:
-        return ctx->tables.keymgmt;
-    case OSSL_OP_SIGNATURE:
-        return ctx->tables.signature;
-    case OSSL_OP_ASYM_CIPHER:
-        return ctx->tables.cipher;
-    case OSSL_OP_DECODER:
-        return ctx->tables.decoder;
-    default:
-        return NULL;
-    }
+    for (size_t i = 0; i < nitems(offers); i++)
+        if (offers[i].operation == operation
+            && (ctx->blocked & UINT32_C(1) << operation) == 0)
+            return ctx->tables.start[i];
+    return NULL;
 }
 
 static const OSSL_ITEM *prov_get_reason_strings(void *provctx)
@@ -210,57 +221,69 @@ static const OSSL_DISPATCH prov_functions[] = {
      (void (*)(void))prov_get_reason_strings},
     {0, NULL}};
 
-static char *make_properties(const char *name, const char *more)
-{
-    static const char prefix[] = "provider=";
-    size_t len = sizeof(prefix) + strlen(name) + strlen(more);
-    char *out = OPENSSL_malloc(len);
+static const char property_prefix[] = "provider=";
 
-    if (out != NULL)
-        snprintf(out, len, "%s%s%s", prefix, name, more);
-    return out;
+/* A row and its property string; gives what follows them in the arena. */
+static char *set_row(OSSL_ALGORITHM *row, const struct prov_algorithm *from,
+                     const char *name, char *text)
+{
+    size_t size = sizeof(property_prefix) + strlen(name)
+                  + strlen(from->properties);
+
+    row->algorithm_names = from->names;
+    row->property_definition = text;
+    row->implementation = from->functions;
+    row->algorithm_description = from->words;
+    snprintf(text, size, "%s%s%s", property_prefix, name, from->properties);
+    return text + size;
 }
 
-static void set_algorithm(OSSL_ALGORITHM *row, const char *names,
-                          const char *properties,
-                          const OSSL_DISPATCH *functions, const char *words)
+/* What the rows take, the empty ones that end each table included. */
+static void measure_rows(const char *name, size_t *rows, size_t *text)
 {
-    row->algorithm_names = names;
-    row->property_definition = properties;
-    row->implementation = functions;
-    row->algorithm_description = words;
+    const struct prov_algorithm *a;
+
+    *rows = nitems(offers);
+    *text = 0;
+    for (size_t i = 0; i < nitems(offers); i++)
+        for (a = offers[i].algorithms; a->names != NULL; a++) {
+            *rows += 1;
+            *text += sizeof(property_prefix) + strlen(name)
+                     + strlen(a->properties);
+        }
 }
 
-/* The rows after those set here end the tables: the context starts zeroed. */
 static bool make_tables(struct prov_tables *t, const char *name)
 {
-    static const char *const schemes[] = {"card", "pkcs11", "store"};
+    const struct prov_algorithm *a;
+    OSSL_ALGORITHM *row;
+    size_t rows, size;
+    char *text;
+
+    measure_rows(name, &rows, &size);
+    t->rows = row = OPENSSL_zalloc(rows * sizeof(*row));
+    t->properties = text = OPENSSL_malloc(size);
+    if (row == NULL || text == NULL)
+        return false;
+    for (size_t i = 0; i < nitems(offers); i++) {
+        t->start[i] = row;
+        for (a = offers[i].algorithms; a->names != NULL; a++)
+            text = set_row(row++, a, name, text);
+        row++;
+    }
+    return true;
+}
+
+/* The context starts zeroed, and with it the item that ends the list. */
+static void make_reason_strings(struct prov_tables *t)
+{
     const struct card_error_name *e = card_error_names;
 
-    t->plain = make_properties(name, "");
-    t->pem = make_properties(name, ",input=pem");
-    t->der = make_properties(name, ",input=der,structure=pk11-uri");
-    if (t->plain == NULL || t->pem == NULL || t->der == NULL)
-        return false;
-    for (size_t i = 0; i < nitems(schemes); i++)
-        set_algorithm(&t->store[i], schemes[i], t->plain, prov_store_functions,
-                      "keys and certificates on cards");
-    set_algorithm(t->keymgmt, PROV_NAMES_RSA, t->plain, prov_keymgmt_functions,
-                  "RSA key on a card");
-    set_algorithm(t->signature, PROV_NAMES_RSA, t->plain,
-                  prov_signature_functions, "RSA signature by a card");
-    set_algorithm(t->cipher, PROV_NAMES_RSA, t->plain, prov_cipher_functions,
-                  "RSA decryption by a card");
-    set_algorithm(&t->decoder[0], "DER", t->pem, prov_decoder_pem_functions,
-                  "PEM file with the URI of a key");
-    set_algorithm(&t->decoder[1], PROV_NAMES_RSA, t->der,
-                  prov_decoder_der_functions, "URI of a key");
     for (size_t i = 0; i < nitems(t->errors) - 1 && e->code != CARD_OK; i++) {
         t->errors[i].id = (unsigned)-e->code;
         t->errors[i].ptr = prov_unconst(e->words);
         e++;
     }
-    return true;
 }
 
 static void take_core_function(struct prov_core *core, const OSSL_DISPATCH *f)
@@ -330,6 +353,8 @@ int tessera_provider_init(const OSSL_CORE_HANDLE *handle,
         prov_teardown(ctx);
         return 0;
     }
+    make_reason_strings(&ctx->tables);
+    ctx->blocked = config_blocked_operations(ctx);
     *out = prov_functions;
     *provctx = ctx;
     return 1;

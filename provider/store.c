@@ -34,6 +34,7 @@ struct store_ctx {
     int expect;          /* OSSL_STORE_INFO_..., 0: anything */
     struct store_filter filter;
     struct secret *pin;
+    struct password_callback *password; /* lent while a load lasts, or NULL */
     struct card_search *search; /* NULL until the first object is wanted */
     struct card_object object;  /* found and not yet given, when `found` */
     bool found;
@@ -252,8 +253,6 @@ static bool object_matches(const struct store_ctx *s,
         return false;
     if (f->subject == NULL && f->issuer == NULL && f->serial == NULL)
         return true;
-    if (object->key != NULL)
-        der = card_key_cert(object->key);
     cursor = der.data;
     cert = der.len > CARD_MAX_FILE ? NULL
                                    : d2i_X509(NULL, &cursor, (long)der.len);
@@ -274,12 +273,46 @@ static int begin_search(struct store_ctx *s)
     return rc;
 }
 
+struct password_callback {
+    struct prov_ctx *prov;
+    OSSL_PASSPHRASE_CALLBACK *cb;
+    void *arg;
+};
+
+/* A callback that gives nothing is no failure: the first use asks. */
+static int ask_application(void *arg, const struct card_pin_question *question,
+                           struct buf *pin)
+{
+    const struct password_callback *password = arg;
+    const struct prov_ctx *prov = password->prov;
+    char info[256], text[CARD_MAX_PIN + 1]; /* more is seen as too much */
+    OSSL_PARAM params[] = {OSSL_PARAM_END, OSSL_PARAM_END};
+    size_t len = 0;
+    int rc;
+
+    prompt_describe(question, info, sizeof(info));
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO,
+                                                 info, 0);
+    prov->core.set_error_mark(prov->handle);
+    if (password->cb != NULL
+        && password->cb(text, sizeof(text), &len, params, password->arg)
+        && len > 0 && len <= CARD_MAX_PIN)
+        rc = buf_put(pin, bytes_from(text, len));
+    else
+        rc = card_fail(CARD_E_PIN_NEEDED, "the program gave no PIN");
+    prov->core.pop_error_to_mark(prov->handle);
+    memory_wipe(text, sizeof(text));
+    return rc;
+}
+
 static int next_object(struct store_ctx *s)
 {
     int rc;
 
     if (s->search == NULL && (rc = begin_search(s)) < 0)
         return rc;
+    card_search_set_ask(s->search, s->password != NULL ? ask_application : NULL,
+                        s->password);
     while ((rc = card_search_next(s->search, &s->object)) == 0) {
         s->seen = s->found = true;
         if (object_matches(s, &s->object))
@@ -308,6 +341,10 @@ static void look_ahead(struct store_ctx *s)
     }
     if ((rc = next_object(s)) == 0)
         return;
+    /* What a token hides is for a load, which has somebody to ask. */
+    if (rc == CARD_E_NOT_FOUND && s->password == NULL
+        && card_search_may_ask(s->search))
+        return;
     s->done = true;
     if (rc == CARD_E_NOT_FOUND && s->given)
         return;
@@ -329,54 +366,19 @@ static int store_eof(void *vctx)
 
 /* --- Giving -------------------------------------------------------------- */
 
-struct password_callback {
-    OSSL_PASSPHRASE_CALLBACK *cb;
-    void *arg;
-};
-
-/* A callback that gives nothing is no failure: the first use asks. */
-static int ask_application(void *arg, const struct card_pin_question *question,
-                           struct buf *pin)
+/* Nothing asks for a card's PIN unless the program wants a private key. */
+static int fetch_pin(struct store_ctx *s)
 {
-    const struct password_callback *password = arg;
-    char info[256], text[CARD_MAX_PIN + 1]; /* more is seen as too much */
-    OSSL_PARAM params[] = {OSSL_PARAM_END, OSSL_PARAM_END};
-    size_t len = 0;
-    int rc;
-
-    prompt_describe(question, info, sizeof(info));
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO,
-                                                 info, 0);
-    if (password->cb(text, sizeof(text), &len, params, password->arg)
-        && len > 0 && len <= CARD_MAX_PIN)
-        rc = buf_put(pin, bytes_from(text, len));
-    else
-        rc = card_fail(CARD_E_PIN_NEEDED, "the program gave no PIN");
-    memory_wipe(text, sizeof(text));
-    return rc;
-}
-
-/* Nothing asks for a PIN unless the program says it wants a private key. */
-static int fetch_pin(struct store_ctx *s, OSSL_PASSPHRASE_CALLBACK *cb,
-                     void *arg)
-{
-    struct password_callback password = {cb, arg};
-    int rc;
-
-    if (cb == NULL || s->object.kind != CARD_KIND_PRIVATE
+    if (s->password->cb == NULL || s->object.kind != CARD_KIND_PRIVATE
         || (s->expect != OSSL_STORE_INFO_PKEY && !s->private_uri))
         return 0;
-    s->prov->core.set_error_mark(s->prov->handle);
-    rc = card_key_fetch_pin(s->object.key, ask_application, &password);
-    s->prov->core.pop_error_to_mark(s->prov->handle);
-    return rc;
+    return card_key_fetch_pin(s->object.key, ask_application, s->password);
 }
 
 static int give_key(struct store_ctx *s, OSSL_CALLBACK *cb, void *arg)
 {
     struct prov_reference ref = {prov_reference_magic, NULL};
     int type = OSSL_OBJECT_PKEY;
-    char name[] = "RSA";
     OSSL_PARAM params[4];
     int ok;
     int rc = prov_key_new(s->prov, s->object.key,
@@ -386,7 +388,9 @@ static int give_key(struct store_ctx *s, OSSL_CALLBACK *cb, void *arg)
         return prov_result(s->prov, rc);
     params[0] = OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &type);
     params[1] = OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE,
-                                                 name, 0);
+                                                 prov_unconst(
+                                                     prov_key_type(ref.key)),
+                                                 0);
     params[2] = OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE,
                                                   &ref, sizeof(ref));
     params[3] = OSSL_PARAM_construct_end();
@@ -411,10 +415,9 @@ static int give_cert(const struct store_ctx *s, OSSL_CALLBACK *cb, void *arg)
     return cb(params, arg);
 }
 
-static int give_object(struct store_ctx *s, OSSL_CALLBACK *cb, void *arg,
-                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+static int give_object(struct store_ctx *s, OSSL_CALLBACK *cb, void *arg)
 {
-    int rc = fetch_pin(s, pw_cb, pw_arg);
+    int rc = fetch_pin(s);
 
     if (rc < 0) {
         s->done = true;
@@ -428,9 +431,11 @@ static int store_load(void *vctx, OSSL_CALLBACK *cb, void *arg,
                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
     struct store_ctx *s = vctx;
+    struct password_callback password = {s->prov, pw_cb, pw_arg};
     int ok = 0;
     int rc;
 
+    s->password = &password;
     look_ahead(s);
     rc = s->rc;
     s->rc = 0; /* raised once */
@@ -439,11 +444,12 @@ static int store_load(void *vctx, OSSL_CALLBACK *cb, void *arg,
         prov_result(s->prov, card_fail(rc, "%s", s->sentence));
         s->failed = true;
     } else if (s->found) {
-        ok = give_object(s, cb, arg, pw_cb, pw_arg);
+        ok = give_object(s, cb, arg);
         s->failed = ok == 0;
         s->given = true;
         drop_object(s);
     }
+    s->password = NULL;
     return ok;
 }
 
@@ -463,7 +469,7 @@ int store_load_key(struct prov_ctx *ctx, const char *uri, int expect,
     return ok;
 }
 
-const OSSL_DISPATCH prov_store_functions[] = {
+static const OSSL_DISPATCH store_functions[] = {
     {OSSL_FUNC_STORE_OPEN, (void (*)(void))store_open},
     {OSSL_FUNC_STORE_SETTABLE_CTX_PARAMS,
      (void (*)(void))store_settable_ctx_params},
@@ -472,3 +478,9 @@ const OSSL_DISPATCH prov_store_functions[] = {
     {OSSL_FUNC_STORE_EOF, (void (*)(void))store_eof},
     {OSSL_FUNC_STORE_CLOSE, (void (*)(void))store_close},
     {0, NULL}};
+
+const struct prov_algorithm prov_stores[] = {
+    {"card", "", store_functions, "keys and certificates on cards"},
+    {"pkcs11", "", store_functions, "keys and certificates on tokens"},
+    {"store", "", store_functions, "keys and certificates on cards"},
+    {NULL, NULL, NULL, NULL}};

@@ -10,6 +10,7 @@
 #define CARD_DRIVER_DRIVER_H
 
 #include "card/base/bytes.h"
+#include "card/base/secret.h"
 #include "card/error.h"
 #include "card/object.h"
 #include "card/reader/reader.h"
@@ -20,6 +21,27 @@ enum token_list {
     TOKEN_PINS = 1 << 2,
     TOKEN_INFO = 1 << 3 /* label, manufacturer */
 };
+
+/* What a search wants of a token that searches by itself. */
+struct token_query {
+    unsigned kinds;       /* enum card_kind */
+    const char *label;    /* NULL: any */
+    const struct card_id *id; /* len 0: any */
+};
+
+/*
+ * An object found; all lent for the call.
+ *   key  of keys; cert of certificates
+ *   der  SubjectPublicKeyInfo of a key, unless in_cert; the certificate itself
+ */
+struct token_found {
+    enum card_kind kind;
+    const struct card_key_info *key;
+    const struct card_cert_info *cert;
+    struct bytes der;
+    bool in_cert; /* der is a certificate that holds the public half */
+};
+typedef int token_found_fn(void *arg, const struct token_found *found);
 
 struct driver;
 
@@ -40,6 +62,8 @@ struct token {
     size_t pin_count;
     unsigned listed; /* enum token_list: which arrays are filled */
     bool selected;   /* the application is surely the current one */
+    bool hidden;     /* private objects are seen only after login */
+    struct secret *consent; /* PIN for the one use at hand, lent, or NULL */
     void *priv;      /* the driver's own; freed by its close */
 };
 
@@ -50,6 +74,11 @@ struct token {
  */
 struct driver {
     const char *name; /* as in card:driver=ias */
+    /*
+     * sign, decrypt and derive may run in several threads at a time, without
+     * a transaction, while the PIN is verified.
+     */
+    bool concurrent;
     /*
      * Is it mine? Fills title, serial, model, may fill priv. CARD_E_NOT_MINE: ask
      * the next driver. Costs as few APDUs as can tell.
@@ -75,25 +104,49 @@ struct driver {
     int (*verify)(struct token *t, struct card_pin_info *pin,
                   struct bytes value);
     /*
-     * Sign; `sig` receives modulus-length bytes (RSA). The PIN is verified
-     * already if the key has one. CARD_E_LOGIN if the card disagrees.
+     * Sign; `sig` receives modulus-length bytes (RSA), r || s (EC), R || S
+     * (EdDSA). The PIN is verified already if the key has one. CARD_E_LOGIN if
+     * the card disagrees.
      */
     int (*sign)(struct token *t, const struct card_key_info *key,
                 const struct card_tbs *tbs, struct buf *sig);
     /*
-     * RSAES-PKCS1-v1_5: `plain` receives the message without padding. A
-     * padding error is whatever the card makes of it, a CARD_E_STATUS; no
-     * other refusal is one.
+     * RSA: `plain` receives the message without padding, or with it for
+     * CARD_UNPAD_NONE. A padding error is whatever the card makes of it, a
+     * CARD_E_STATUS; no other refusal is one.
      */
     int (*decrypt)(struct token *t, const struct card_key_info *key,
-                   struct bytes cryptogram, struct buf *plain);
+                   const struct card_unpad *how, struct bytes cryptogram,
+                   struct buf *plain);
     /* Free priv. No APDU. */
     void (*close)(struct token *t);
+    /*
+     * What follows is NULL where a family has no such thing.
+     *
+     * ECDH, X25519, X448: `secret` receives the x coordinate.
+     */
+    int (*derive)(struct token *t, const struct card_key_info *key,
+                  struct bytes peer, struct buf *secret);
+    /*
+     * Search instead of list and read_cert: each object that matches goes to
+     * `found`, whose error ends the search and is returned. Private keys that
+     * are hidden are not found.
+     */
+    int (*find)(struct token *t, const struct token_query *query,
+                token_found_fn *found, void *arg);
+    /* Make a key pair and give its private half as find would. */
+    int (*generate)(struct token *t, const struct card_key_request *request,
+                    const char *label, const struct card_id *id,
+                    token_found_fn *found, void *arg);
 };
 
 /* In probe order; NULL ends. */
 extern const struct driver *const driver_table[];
 
+/* The authId of a PKCS#11 token's user PIN, which guards all its keys. */
+extern const struct card_id token_pin_id;
+
 extern const struct driver driver_ias;
+extern const struct driver driver_pkcs11;
 
 #endif

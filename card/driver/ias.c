@@ -555,10 +555,15 @@ static int ias_sign(struct token *t, const struct card_key_info *key,
 }
 
 static int ias_decrypt(struct token *t, const struct card_key_info *key,
-                       struct bytes cryptogram, struct buf *plain)
+                       const struct card_unpad *how, struct bytes cryptogram,
+                       struct buf *plain)
 {
-    int rc = set_environment(t, CRT_CT, IAS_ALG_DECIPHER, key);
+    int rc;
 
+    if (how->padding != CARD_UNPAD_PKCS1)
+        return card_fail(CARD_E_UNSUPPORTED, "the card undoes PKCS#1 v1.5 "
+                         "padding only");
+    rc = set_environment(t, CRT_CT, IAS_ALG_DECIPHER, key);
     if (rc < 0) /* not a word on the cryptogram's padding */
         return rc == CARD_E_STATUS ? CARD_E_UNSUPPORTED : rc;
     rc = iso_pso_decipher(t->reader, 0x81, cryptogram, key->bits / 8, plain);

@@ -4,6 +4,7 @@
 #include "card/driver/driver.h"
 
 const struct driver *const driver_table[] = {
+    &driver_pkcs11, /* no APDU: it looks at the reader alone */
     &driver_ias,
     NULL,
 };

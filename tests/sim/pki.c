@@ -186,32 +186,41 @@ static bool exists(const char *dir, const char *name)
     return file_path(path, dir, name, ".pem") && access(path, R_OK) == 0;
 }
 
-/* The same RDN as the one before when `joined`. */
-static bool name_add(X509_NAME *name, int nid, const char *text, bool joined)
+/*
+ * One more attribute of the subject, in the same RDN as the one before when
+ * `joined`. Since OpenSSL 4 the name in a certificate is const: a copy grows.
+ */
+static bool name_add(X509 *cert, int nid, const char *text, bool joined)
 {
-    return X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8,
-                                      (const unsigned char *)text, -1, -1,
-                                      joined ? -1 : 0) == 1;
+    X509_NAME *name = X509_NAME_dup(X509_get_subject_name(cert));
+    bool added = name != NULL
+                 && X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8,
+                                               (const unsigned char *)text, -1,
+                                               -1, joined ? -1 : 0) == 1
+                 && X509_set_subject_name(cert, name) == 1;
+
+    X509_NAME_free(name);
+    return added;
 }
 
-static bool name_authority(X509_NAME *name, const char *cn)
+static bool name_authority(X509 *cert, const char *cn)
 {
-    return name_add(name, NID_countryName, "FR", false)
-           && name_add(name, NID_organizationName, "TESSERA TEST", false)
-           && name_add(name, NID_organizationalUnitName, "0002 000000000",
+    return name_add(cert, NID_countryName, "FR", false)
+           && name_add(cert, NID_organizationName, "TESSERA TEST", false)
+           && name_add(cert, NID_organizationalUnitName, "0002 000000000",
                        false)
-           && name_add(name, NID_organizationalUnitName, "IGC-SANTE TEST",
+           && name_add(cert, NID_organizationalUnitName, "IGC-SANTE TEST",
                        false)
-           && name_add(name, NID_commonName, cn, false);
+           && name_add(cert, NID_commonName, cn, false);
 }
 
-static bool name_holder(X509_NAME *name, const struct pki_holder *holder)
+static bool name_holder(X509 *cert, const struct pki_holder *holder)
 {
-    return name_add(name, NID_countryName, "FR", false)
-           && name_add(name, NID_title, holder->title, false)
-           && name_add(name, NID_commonName, holder->idnat, false)
-           && name_add(name, NID_surname, holder->family, true)
-           && name_add(name, NID_givenName, holder->given, true);
+    return name_add(cert, NID_countryName, "FR", false)
+           && name_add(cert, NID_title, holder->title, false)
+           && name_add(cert, NID_commonName, holder->idnat, false)
+           && name_add(cert, NID_surname, holder->family, true)
+           && name_add(cert, NID_givenName, holder->given, true);
 }
 
 static bool add_extensions(X509 *cert, X509 *issuer,
@@ -320,7 +329,7 @@ static int authority_make(struct authority *a, const char *dir,
 
     if ((a->key = EVP_RSA_gen(4096)) == NULL
         || (a->cert = cert_new(a->key)) == NULL
-        || !name_authority(X509_get_subject_name(a->cert), cn))
+        || !name_authority(a->cert, cn))
         return fail(cn);
     issuer = by != NULL ? by->cert : a->cert;
     if (X509_set_issuer_name(a->cert, X509_get_subject_name(issuer)) != 1
@@ -362,14 +371,12 @@ struct leaf {
 static bool leaf_fill(X509 *cert, const struct leaf *leaf,
                       const struct authority *ca)
 {
-    X509_NAME *subject = X509_get_subject_name(cert);
-
     if (leaf->holder != NULL) {
-        if (!name_holder(subject, leaf->holder)
+        if (!name_holder(cert, leaf->holder)
             || !add_extra(cert, leaf->holder->extra))
             return false;
-    } else if (!name_add(subject, NID_organizationName, "TESSERA TEST", false)
-               || !name_add(subject, NID_commonName, "localhost", false)) {
+    } else if (!name_add(cert, NID_organizationName, "TESSERA TEST", false)
+               || !name_add(cert, NID_commonName, "localhost", false)) {
         return false;
     }
     return X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)) == 1

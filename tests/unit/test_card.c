@@ -18,6 +18,8 @@
 #include "card/wire/apdu.h"
 #include "tests/unit/card_world.h"
 
+static const struct card_unpad pkcs1 = {.padding = CARD_UNPAD_PKCS1};
+
 #define AUTH "card:usage=auth?pin-value=1234"
 #define SIGN "card:usage=sign?pin-value=1234"
 
@@ -234,7 +236,7 @@ static void test_auth_signature_costs_at_most_32_then_3(void **state)
     world_open(&w, (struct cps3_options){0});
     key = world_key(&w, AUTH);
     assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
-    assert_in_range(world_transmits(&w), 1, 32);
+    assert_true(world_transmits(&w) <= 32);
     sim_world_reset_counts(w.sim);
     assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
     assert_int_equal(world_transmits(&w), 3);
@@ -253,7 +255,7 @@ static void test_sign_key_costs_at_most_6_more_and_ends_unverified(void **state)
     assert_int_equal(world_sign_and_check(key, "sign.pem"), 0);
     sim_world_reset_counts(w.sim);
     assert_int_equal(world_sign_and_check(key, "sign.pem"), 0);
-    assert_in_range(world_transmits(&w), 1, 6);
+    assert_true(world_transmits(&w) <= 6);
     assert_int_equal(sim_world_count_ins(w.sim, INS_VERIFY), 2); /* + query */
     card_key_free(key);
     world_close(&w);
@@ -303,7 +305,7 @@ static void test_sign_other_hashes_as_the_key_can(void **state)
     key = world_key(&w, SIGN);
     tbs = (struct card_tbs){.hash = CARD_HASH_SHA512, .len = 64};
     assert_int_equal(card_sign(key, &tbs, &sig), CARD_E_UNSUPPORTED);
-    assert_int_equal(card_decrypt(key, bytes_from(space, 256), &sig),
+    assert_int_equal(card_decrypt(key, &pkcs1, bytes_from(space, 256), &sig),
                      CARD_E_UNSUPPORTED);
     card_key_free(key);
     world_close(&w);
@@ -380,17 +382,17 @@ static void test_decrypt_bad_padding_looks_like_good(void **state)
     memset(cryptogram, 0x11, sizeof(cryptogram));
     world_open(&w, (struct cps3_options){0});
     key = world_key(&w, AUTH);
-    assert_int_equal(card_decrypt(key, in, &first), 0);
+    assert_int_equal(card_decrypt(key, &pkcs1, in, &first), 0);
     sim_world_reset_counts(w.sim);
-    assert_int_equal(card_decrypt(key, in, &first), 0);
+    assert_int_equal(card_decrypt(key, &pkcs1, in, &first), 0);
     cost = world_transmits(&w);
     sim_world_reset_counts(w.sim);
-    assert_int_equal(card_decrypt(key, in, &second), 0);
+    assert_int_equal(card_decrypt(key, &pkcs1, in, &second), 0);
     assert_int_equal(world_transmits(&w), cost);
     assert_true(bytes_equal(buf_view(&first), buf_view(&second)));
     assert_string_equal(card_error_sentence(), "");
     in.len = 255;
-    assert_int_equal(card_decrypt(key, in, &first), CARD_E_ARGUMENT);
+    assert_int_equal(card_decrypt(key, &pkcs1, in, &first), CARD_E_ARGUMENT);
     card_key_free(key);
     world_close(&w);
 }
@@ -584,7 +586,7 @@ static void sign_in_threads(struct card_key *key, struct asker *askers,
 {
     pthread_t threads[8];
 
-    assert_in_range(count, 1, nitems(threads));
+    assert_true(count <= nitems(threads));
     for (size_t i = 0; i < count; i++) {
         askers[i] = (struct asker){.key = key};
         assert_int_equal(pthread_create(&threads[i], NULL, sign_in_thread,

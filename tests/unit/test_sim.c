@@ -318,7 +318,7 @@ static void test_certificates_are_of_the_size_of_real_ones(void **state)
 
         expect(f, files[i].select, "9000");
         len = read_file(f, data, sizeof(data));
-        assert_in_range(len, 1500, 8 * 231);
+        assert_true(len >= 1500 && len <= 8 * 231);
         got = d2i_X509(NULL, &p, (long)len);
         assert_non_null(got);
         assert_int_equal(X509_cmp(got, want), 0);

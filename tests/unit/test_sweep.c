@@ -19,6 +19,8 @@
 #include "card/wire/apdu.h"
 #include "tests/unit/card_world.h"
 
+static const struct card_unpad pkcs1 = {.padding = CARD_UNPAD_PKCS1};
+
 static const char plain_text[] = "the content key of a mail";
 
 struct operation {
@@ -129,7 +131,7 @@ static int decrypt(struct card_world *w)
 
     if (rc < 0)
         return rc;
-    rc = card_decrypt(found.key, bytes_from(cryptogram, len), &plain);
+    rc = card_decrypt(found.key, &pkcs1, bytes_from(cryptogram, len), &plain);
     card_key_free(found.key);
     if (rc < 0 || bytes_equal(buf_view(&plain), expected))
         return rc;

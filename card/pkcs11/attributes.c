@@ -1,0 +1,261 @@
+/*
+ * The attributes of an object, read in one call, and what they mean: records
+ * and public halves.
+ */
+#include "card/pkcs11/attributes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "card/base/spki.h"
+
+enum { MAX_WANTED = 12 };
+
+/* A template, and where each answer's length goes. */
+struct wanted {
+    CK_ATTRIBUTE list[MAX_WANTED];
+    struct buf *bufs[MAX_WANTED];
+    CK_ULONG count;
+};
+
+static void want(struct wanted *w, CK_ATTRIBUTE_TYPE type, void *data,
+                 size_t len)
+{
+    w->list[w->count] = (CK_ATTRIBUTE){type, data, len};
+    w->bufs[w->count++] = NULL;
+}
+
+static void want_buf(struct wanted *w, CK_ATTRIBUTE_TYPE type, struct buf *out)
+{
+    want(w, type, out->data, out->cap);
+    w->bufs[w->count - 1] = out;
+}
+
+static void want_for(struct attributes *a, enum card_kind kind,
+                     struct wanted *w)
+{
+    want_buf(w, CKA_ID, &a->id);
+    want_buf(w, CKA_LABEL, &a->label);
+    if (kind == CARD_KIND_CERT) {
+        want(w, CKA_CERTIFICATE_CATEGORY, &a->category, sizeof(a->category));
+        want_buf(w, CKA_VALUE, &a->value);
+        return;
+    }
+    want(w, CKA_KEY_TYPE, &a->type, sizeof(a->type));
+    want_buf(w, CKA_MODULUS, &a->modulus);
+    want_buf(w, CKA_PUBLIC_EXPONENT, &a->exponent);
+    want_buf(w, CKA_EC_PARAMS, &a->params);
+    if (kind == CARD_KIND_PUBLIC) {
+        want_buf(w, CKA_EC_POINT, &a->point);
+        return;
+    }
+    want(w, CKA_SIGN, &a->sign, sizeof(a->sign));
+    want(w, CKA_DECRYPT, &a->decrypt, sizeof(a->decrypt));
+    want(w, CKA_DERIVE, &a->derive, sizeof(a->derive));
+    want(w, CKA_ALWAYS_AUTHENTICATE, &a->always_auth, sizeof(a->always_auth));
+}
+
+int attributes_new(enum card_kind kind, struct attributes **out)
+{
+    struct attributes *a = calloc(1, sizeof(*a));
+    int rc = 0;
+
+    if (a == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    a->type = CK_UNAVAILABLE_INFORMATION;
+    a->id = (struct buf)BUF_ON(a->id_space);
+    a->label = (struct buf)BUF_ON(a->label_space);
+    a->modulus = (struct buf)BUF_ON(a->modulus_space);
+    a->exponent = (struct buf)BUF_ON(a->exponent_space);
+    a->params = (struct buf)BUF_ON(a->params_space);
+    a->point = (struct buf)BUF_ON(a->point_space);
+    if (kind == CARD_KIND_CERT && (rc = buf_new(&a->value, CARD_MAX_FILE)) < 0)
+        free(a);
+    *out = a;
+    return rc;
+}
+
+void attributes_free(struct attributes *a)
+{
+    if (a == NULL)
+        return;
+    buf_free(&a->value);
+    free(a);
+}
+
+/* These mean that some are missing, and the others are there. */
+static bool is_partial(CK_RV rv)
+{
+    return rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE ||
+           rv == CKR_BUFFER_TOO_SMALL;
+}
+
+static int take_answers(const struct wanted *w, const size_t cap[])
+{
+    for (CK_ULONG i = 0; i < w->count; i++) {
+        CK_ULONG len = w->list[i].ulValueLen;
+
+        if (len == CK_UNAVAILABLE_INFORMATION)
+            continue;
+        if (len > cap[i] || (w->bufs[i] == NULL && len != 0 && len != cap[i]))
+            return card_fail(CARD_E_PROTOCOL, "attribute 0x%lx of %lu bytes",
+                             w->list[i].type, len);
+        if (w->bufs[i] != NULL)
+            w->bufs[i]->len = len;
+    }
+    return 0;
+}
+
+CK_RV attributes_read(const struct p11_session *s, CK_OBJECT_HANDLE object,
+                      enum card_kind kind, struct attributes *a, int *rc)
+{
+    struct wanted w = {.count = 0};
+    size_t cap[MAX_WANTED];
+    CK_RV rv;
+
+    want_for(a, kind, &w);
+    for (CK_ULONG i = 0; i < w.count; i++)
+        cap[i] = w.list[i].ulValueLen;
+    rv = s->f->C_GetAttributeValue(s->handle, object, w.list, w.count);
+    *rc = rv == CKR_OK || is_partial(rv)
+              ? take_answers(&w, cap)
+              : p11_error(rv, "C_GetAttributeValue");
+    return rv == CKR_BUFFER_TOO_SMALL ? CKR_OK : rv;
+}
+
+/* ---- from attributes to records ------------------------------------------ */
+
+/* A point may come bare or as a DER OCTET STRING (v2.40 errata, 2.3.3). */
+static struct bytes bare_point(struct bytes point)
+{
+    struct bytes header = {NULL, 0};
+    size_t skip = 2;
+
+    if (point.len > 3 && point.data[0] == 0x04) {
+        if (point.data[1] == 0x81 && point.data[2] == point.len - 3)
+            skip = 3;
+        else if (point.data[1] != point.len - 2)
+            skip = 0;
+        bytes_take(&point, skip, &header);
+    }
+    return point;
+}
+
+struct curve {
+    enum card_key_type type;
+    uint8_t oid[5];
+    const char *name; /* as a PrintableString (v3.0, 2.3.10) */
+};
+
+static const struct curve curves[] = {
+    {CARD_KEY_ED25519, {0x06, 0x03, 0x2B, 0x65, 0x70}, "edwards25519"},
+    {CARD_KEY_ED448, {0x06, 0x03, 0x2B, 0x65, 0x71}, "edwards448"},
+    {CARD_KEY_X25519, {0x06, 0x03, 0x2B, 0x65, 0x6E}, "curve25519"},
+    {CARD_KEY_X448, {0x06, 0x03, 0x2B, 0x65, 0x6F}, "curve448"},
+};
+
+static enum card_key_type type_of_curve(struct bytes params)
+{
+    for (size_t i = 0; i < nitems(curves); i++) {
+        struct bytes text = params, skipped;
+
+        if (bytes_equal(params, BYTES_OF(curves[i].oid)))
+            return curves[i].type;
+        if (bytes_take(&text, 2, &skipped) && skipped.data[0] == 0x13 &&
+            bytes_equal(text, bytes_of_string(curves[i].name)))
+            return curves[i].type;
+    }
+    return CARD_KEY_EC;
+}
+
+int attributes_public_half(const struct attributes *a, struct buf *spki)
+{
+    struct bytes params = buf_view(&a->params);
+    enum card_key_type type = type_of_curve(params);
+
+    if (a->type == CKK_RSA && a->modulus.len > 0 && a->exponent.len > 0)
+        return spki_rsa(buf_view(&a->modulus), buf_view(&a->exponent), spki);
+    if (a->type == CKK_RSA || params.len == 0 || a->point.len == 0)
+        return 0;
+    return type == CARD_KEY_EC
+               ? spki_ec(params, bare_point(buf_view(&a->point)), spki)
+               : spki_rfc8410(type, bare_point(buf_view(&a->point)), spki);
+}
+
+static void copy_label(const struct attributes *a, char out[CARD_LABEL_MAX])
+{
+    p11_text(a->label.data, a->label.len, out, CARD_LABEL_MAX);
+}
+
+static void copy_id(const struct attributes *a, struct card_id *out)
+{
+    memcpy(out->data, a->id.data, a->id.len);
+    out->len = a->id.len;
+}
+
+static bool is_set(CK_BBOOL flag)
+{
+    return flag != CK_FALSE;
+}
+
+unsigned attributes_can(const struct p11_token *priv,
+                        const struct attributes *a, enum card_key_type type)
+{
+    const unsigned decrypts = CARD_CAN_DECRYPT_PKCS1 | CARD_CAN_DECRYPT_OAEP |
+                              CARD_CAN_DECRYPT_RAW;
+
+    switch (type) {
+    case CARD_KEY_RSA:
+        return priv->can_rsa & ((is_set(a->sign) ? ~decrypts : 0) |
+                                (is_set(a->decrypt) ? decrypts : 0));
+    case CARD_KEY_EC:
+        return (is_set(a->sign) ? priv->can_ec : 0) |
+               (is_set(a->derive) ? priv->can_derive : 0);
+    case CARD_KEY_ED25519:
+    case CARD_KEY_ED448:
+        return is_set(a->sign) ? priv->can_eddsa : 0;
+    default:
+        return is_set(a->derive) ? priv->can_derive : 0;
+    }
+}
+
+static unsigned uses_of(const struct attributes *a)
+{
+    return (is_set(a->sign) ? (unsigned)CARD_USE_AUTH : 0U) |
+           (is_set(a->decrypt) || is_set(a->derive)
+                ? (unsigned)CARD_USE_DECRYPT : 0U);
+}
+
+static int key_type(const struct attributes *a, enum card_key_type *out)
+{
+    if (a->type == CKK_RSA)
+        *out = CARD_KEY_RSA;
+    else if (a->params.len > 0)
+        *out = type_of_curve(buf_view(&a->params));
+    else
+        return card_fail(CARD_E_UNSUPPORTED, "a key of type 0x%lx", a->type);
+    return 0;
+}
+
+int attributes_key(const struct token *t, const struct attributes *a,
+                   struct card_key_info *out)
+{
+    const struct p11_slot *slot = p11_slot_of(t);
+
+    memset(out, 0, sizeof(*out));
+    copy_label(a, out->label);
+    copy_id(a, &out->id);
+    out->uses = uses_of(a);
+    out->user_consent = is_set(a->always_auth);
+    if ((slot->flags & CKF_LOGIN_REQUIRED) != 0)
+        out->auth_id = token_pin_id;
+    return key_type(a, &out->type);
+}
+
+void attributes_cert(const struct attributes *a, struct card_cert_info *out)
+{
+    memset(out, 0, sizeof(*out));
+    copy_label(a, out->label);
+    copy_id(a, &out->id);
+    out->authority = a->category == 2;
+}

@@ -1,0 +1,395 @@
+/*
+ * PKCS#11 modules of this process. libp11 loads, initialises and finalises
+ * them. Slots, sessions and objects are asked for by the module's own
+ * functions: libp11 0.4.12 closes all sessions of a slot when its list of slots
+ * is freed, keeps the PIN and repeats it in a forked child, and reads every
+ * object of a token to find one.
+ */
+#define _DEFAULT_SOURCE /* usleep */
+#include "card/pkcs11/p11.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libp11.h>
+#include <openssl/err.h>
+
+enum { LOAD_TRIES = 4, LOAD_PAUSE_US = 50000 };
+
+struct p11_module {
+    struct p11_module *next;
+    unsigned refs; /* guarded by the registry's lock, as next is */
+    char *path, *args;
+    struct lock lock; /* guards what follows */
+    PKCS11_CTX *ctx;  /* NULL: not initialised in this process */
+    CK_FUNCTION_LIST *f;
+    bool foreign;     /* somebody else had initialised it */
+};
+
+/*
+ * A module is initialised for a whole process, whatever contexts use it: so
+ * this, unlike all else, belongs to none.
+ */
+static struct {
+    pthread_once_t once;
+    struct lock lock;
+    bool usable; /* the lock */
+    struct p11_module *modules;
+    atomic_bool ending;
+} registry = {.once = PTHREAD_ONCE_INIT};
+
+/*
+ * Runs before OPENSSL_cleanup, which was registered earlier, and before the
+ * destructors of the modules, after which none may be called.
+ */
+static void note_ending(void)
+{
+    atomic_store(&registry.ending, true);
+}
+
+static void init_registry(void)
+{
+    registry.usable = lock_init(&registry.lock) == 0 &&
+                      atexit(note_ending) == 0;
+}
+
+bool p11_is_ending(void)
+{
+    return atomic_load(&registry.ending);
+}
+
+/* ---- counting ------------------------------------------------------------ */
+
+static void free_module(struct p11_module *m)
+{
+    if (m == NULL)
+        return;
+    free(m->path);
+    free(m->args);
+    free(m);
+}
+
+static struct p11_module *new_module(const char *path, const char *args)
+{
+    struct p11_module *m = calloc(1, sizeof(*m));
+
+    if (m == NULL)
+        return NULL;
+    m->refs = 1;
+    m->path = strdup(path);
+    m->args = args != NULL ? strdup(args) : NULL;
+    if (m->path == NULL || (args != NULL && m->args == NULL) ||
+        lock_init(&m->lock) < 0) {
+        free_module(m);
+        return NULL;
+    }
+    return m;
+}
+
+int p11_module_get(const char *path, const char *args,
+                   struct p11_module **out)
+{
+    struct p11_module *m;
+
+    if (pthread_once(&registry.once, init_registry) != 0 || !registry.usable)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    lock_take(&registry.lock);
+    for (m = registry.modules; m != NULL; m = m->next)
+        if (strcmp(m->path, path) == 0)
+            break;
+    if (m != NULL) {
+        m->refs++;
+    } else if ((m = new_module(path, args)) != NULL) {
+        m->next = registry.modules;
+        registry.modules = m;
+    }
+    lock_release(&registry.lock);
+    *out = m;
+    return m != NULL ? 0 : card_fail(CARD_E_MEMORY, "out of memory");
+}
+
+struct p11_module *p11_module_ref(struct p11_module *module)
+{
+    lock_take(&registry.lock);
+    module->refs++;
+    lock_release(&registry.lock);
+    return module;
+}
+
+/* What is a parent's, another program's, or too late to end is left alone. */
+static void finalise(struct p11_module *m)
+{
+    bool child = lock_take(&m->lock);
+
+    if (m->ctx != NULL && !child && !m->foreign && !p11_is_ending()) {
+        ERR_set_mark();
+        PKCS11_CTX_unload(m->ctx);
+        PKCS11_CTX_free(m->ctx);
+        ERR_pop_to_mark();
+    }
+    lock_release(&m->lock);
+    lock_destroy(&m->lock);
+}
+
+void p11_module_put(struct p11_module *module)
+{
+    bool last;
+
+    if (module == NULL)
+        return;
+    lock_take(&registry.lock);
+    last = --module->refs == 0;
+    if (last)
+        for (struct p11_module **p = &registry.modules; *p != NULL;
+             p = &(*p)->next)
+            if (*p == module) {
+                *p = module->next;
+                break;
+            }
+    lock_release(&registry.lock);
+    if (!last)
+        return;
+    finalise(module);
+    free_module(module);
+}
+
+/* ---- loading ------------------------------------------------------------- */
+
+/* Those we call: a list with a hole is no PKCS#11 module. */
+static bool is_complete(const CK_FUNCTION_LIST *f)
+{
+    return f != NULL && f->C_GetInfo != NULL && f->C_GetSlotList != NULL &&
+           f->C_GetSlotInfo != NULL && f->C_GetTokenInfo != NULL &&
+           f->C_GetMechanismList != NULL && f->C_OpenSession != NULL &&
+           f->C_CloseSession != NULL && f->C_GetSessionInfo != NULL &&
+           f->C_Login != NULL && f->C_FindObjectsInit != NULL &&
+           f->C_FindObjects != NULL && f->C_FindObjectsFinal != NULL &&
+           f->C_GetAttributeValue != NULL && f->C_SignInit != NULL &&
+           f->C_Sign != NULL && f->C_DecryptInit != NULL &&
+           f->C_Decrypt != NULL && f->C_DeriveKey != NULL &&
+           f->C_DestroyObject != NULL && f->C_GenerateKeyPair != NULL;
+}
+
+/*
+ * Never closed: code of the module may run until the process ends. Opened
+ * before libp11 does, which would write to stderr, and without RTLD_DEEPBIND,
+ * which breaks programs with a malloc of their own.
+ */
+static int find_functions(const char *path, CK_FUNCTION_LIST **out)
+{
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    CK_RV (*get)(CK_FUNCTION_LIST **) = NULL;
+    void *symbol;
+
+    if (handle == NULL)
+        return card_fail(CARD_E_CONFIG, "%s", dlerror());
+    *out = NULL;
+    symbol = dlsym(handle, "C_GetFunctionList");
+    memcpy(&get, &symbol, sizeof(get)); /* ISO C knows no such cast */
+    if (get == NULL || get(out) != CKR_OK || !is_complete(*out)) {
+        dlclose(handle);
+        return card_fail(CARD_E_CONFIG, "%s is no PKCS#11 module", path);
+    }
+    return 0;
+}
+
+/* Some that stand for a service refuse when many connect at a time. */
+static PKCS11_CTX *initialise(const struct p11_module *m)
+{
+    PKCS11_CTX *ctx = PKCS11_CTX_new();
+
+    if (ctx == NULL)
+        return NULL;
+    PKCS11_CTX_init_args(ctx, m->args);
+    for (int tries = 0; tries < LOAD_TRIES; tries++) {
+        if (tries > 0)
+            usleep((useconds_t)(LOAD_PAUSE_US << tries));
+        if (PKCS11_CTX_load(ctx, m->path) == 0)
+            return ctx;
+    }
+    PKCS11_CTX_free(ctx);
+    return NULL;
+}
+
+static int no_service(const struct p11_module *m)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+    return card_fail(CARD_E_NO_SERVICE, "%s does not initialise: %s", m->path,
+                     reason != NULL ? reason : "no reason given");
+}
+
+/* With the module's lock held. */
+static int load(struct p11_module *m)
+{
+    CK_INFO info;
+    int rc = 0;
+
+    if (m->f == NULL && (rc = find_functions(m->path, &m->f)) < 0)
+        return rc;
+    ERR_set_mark();
+    m->foreign = m->f->C_GetInfo(&info) == CKR_OK;
+    if ((m->ctx = initialise(m)) == NULL)
+        rc = no_service(m);
+    ERR_pop_to_mark();
+    return rc;
+}
+
+int p11_module_functions(struct p11_module *module, CK_RV rv,
+                         CK_FUNCTION_LIST **out)
+{
+    int rc = 0;
+
+    if (p11_is_ending())
+        return card_fail(CARD_E_NO_SERVICE, "the process is ending");
+    /* In a forked child the context, and what it guards, is the parent's. */
+    if (lock_take(&module->lock) || rv == CKR_CRYPTOKI_NOT_INITIALIZED)
+        module->ctx = NULL;
+    if (module->ctx == NULL)
+        rc = load(module);
+    *out = module->f;
+    lock_release(&module->lock);
+    return rc;
+}
+
+/* ---- words --------------------------------------------------------------- */
+
+void p11_text(const unsigned char *field, size_t len, char *out, size_t cap)
+{
+    size_t n = 0;
+
+    while (len > 0 && (field[len - 1] == ' ' || field[len - 1] == '\0'))
+        len--;
+    for (; n < len && n + 1 < cap; n++)
+        out[n] = (char)(field[n] < ' ' || field[n] == 0x7F ? '?' : field[n]);
+    out[n] = '\0';
+}
+
+const char *p11_module_name(const struct p11_module *module)
+{
+    const char *slash = strrchr(module->path, '/');
+
+    return slash != NULL ? slash + 1 : module->path;
+}
+
+int p11_module_library(struct p11_module *module, struct p11_library *out)
+{
+    CK_FUNCTION_LIST *f;
+    CK_INFO info;
+    CK_RV rv;
+    int rc;
+
+    memset(&info, 0, sizeof(info));
+    if ((rc = p11_module_functions(module, CKR_OK, &f)) < 0)
+        return rc;
+    if ((rv = f->C_GetInfo(&info)) != CKR_OK)
+        return p11_error(rv, "C_GetInfo");
+    p11_text(info.libraryDescription, sizeof(info.libraryDescription),
+             out->description, sizeof(out->description));
+    p11_text(info.manufacturerID, sizeof(info.manufacturerID),
+             out->manufacturer, sizeof(out->manufacturer));
+    out->major = info.libraryVersion.major;
+    out->minor = info.libraryVersion.minor;
+    return 0;
+}
+
+void p11_identity_of(const CK_TOKEN_INFO *info, struct p11_identity *out)
+{
+    p11_text(info->label, sizeof(info->label), out->label, sizeof(out->label));
+    p11_text(info->manufacturerID, sizeof(info->manufacturerID),
+             out->manufacturer, sizeof(out->manufacturer));
+    p11_text(info->model, sizeof(info->model), out->model, sizeof(out->model));
+    p11_text(info->serialNumber, sizeof(info->serialNumber), out->serial,
+             sizeof(out->serial));
+}
+
+bool p11_identity_equal(const struct p11_identity *a,
+                        const struct p11_identity *b)
+{
+    return strcmp(a->label, b->label) == 0 &&
+           strcmp(a->manufacturer, b->manufacturer) == 0 &&
+           strcmp(a->model, b->model) == 0 &&
+           strcmp(a->serial, b->serial) == 0;
+}
+
+/* ---- slots --------------------------------------------------------------- */
+
+/* Asked for the number first: only then do modules look for new slots. */
+static CK_RV list_ids(CK_FUNCTION_LIST *f, CK_SLOT_ID *ids, CK_ULONG *count)
+{
+    CK_ULONG number = 0;
+    CK_RV rv = f->C_GetSlotList(CK_TRUE, NULL, &number);
+
+    if (rv != CKR_OK)
+        return rv;
+    *count = P11_MAX_SLOTS;
+    return f->C_GetSlotList(CK_TRUE, ids, count);
+}
+
+static void add_slot(CK_FUNCTION_LIST *f, CK_SLOT_ID id,
+                     struct p11_slot_list *out)
+{
+    struct p11_slot_entry *entry = &out->entries[out->count];
+    CK_TOKEN_INFO info;
+
+    memset(&info, 0, sizeof(info));
+    if (f->C_GetTokenInfo(id, &info) != CKR_OK ||
+        (info.flags & CKF_TOKEN_INITIALIZED) == 0)
+        return;
+    entry->id = id;
+    entry->flags = info.flags;
+    entry->max_pin = info.ulMaxPinLen;
+    entry->min_pin = info.ulMinPinLen;
+    p11_identity_of(&info, &entry->token);
+    out->count++;
+}
+
+int p11_module_slots(struct p11_module *module, struct p11_slot_list *out)
+{
+    CK_SLOT_ID ids[P11_MAX_SLOTS];
+    CK_FUNCTION_LIST *f;
+    CK_ULONG count = 0;
+    CK_RV rv;
+    int rc;
+
+    out->count = 0;
+    if ((rc = p11_module_functions(module, CKR_OK, &f)) < 0)
+        return rc;
+    rv = list_ids(f, ids, &count);
+    if (rv == CKR_CRYPTOKI_NOT_INITIALIZED) {
+        if ((rc = p11_module_functions(module, rv, &f)) < 0)
+            return rc;
+        rv = list_ids(f, ids, &count);
+    }
+    if (rv != CKR_OK)
+        return p11_error(rv, "C_GetSlotList");
+    if (count > P11_MAX_SLOTS)
+        return card_fail(CARD_E_PROTOCOL, "%s: %lu slots",
+                         p11_module_name(module), count);
+    for (CK_ULONG i = 0; i < count; i++)
+        add_slot(f, ids[i], out);
+    return 0;
+}
+
+int p11_module_slot_words(struct p11_module *module, unsigned long id,
+                          char description[65], char manufacturer[33])
+{
+    CK_FUNCTION_LIST *f;
+    CK_SLOT_INFO info;
+    CK_RV rv;
+    int rc;
+
+    memset(&info, 0, sizeof(info));
+    if ((rc = p11_module_functions(module, CKR_OK, &f)) < 0)
+        return rc;
+    if ((rv = f->C_GetSlotInfo(id, &info)) != CKR_OK)
+        return p11_error(rv, "C_GetSlotInfo");
+    p11_text(info.slotDescription, sizeof(info.slotDescription), description,
+             65);
+    p11_text(info.manufacturerID, sizeof(info.manufacturerID), manufacturer,
+             33);
+    return 0;
+}

@@ -1,0 +1,412 @@
+/*
+ * Objects on a token: found by template, read in one call each. A private key
+ * comes with its public half, from its own attributes, its public key object or
+ * its certificate.
+ */
+#include "card/pkcs11/attributes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HANDLES_AT_A_TIME = 64,
+    MAX_HANDLES = 65536 /* objects of one search */
+};
+
+/* ---- handles ------------------------------------------------------------- */
+
+struct handles {
+    CK_OBJECT_HANDLE *list;
+    size_t count, capacity;
+};
+
+static int add_handles(struct handles *h, const CK_OBJECT_HANDLE *list,
+                       CK_ULONG count)
+{
+    size_t needed = h->count + count;
+    CK_OBJECT_HANDLE *grown;
+
+    if (needed > MAX_HANDLES)
+        return card_fail(CARD_E_LIMIT, "more than %d objects match",
+                         MAX_HANDLES);
+    if (needed > h->capacity) {
+        h->capacity = needed * 2;
+        grown = realloc(h->list, h->capacity * sizeof(*grown));
+        if (grown == NULL)
+            return card_fail(CARD_E_MEMORY, "out of memory");
+        h->list = grown;
+    }
+    memcpy(h->list + h->count, list, count * sizeof(*list));
+    h->count = needed;
+    return 0;
+}
+
+static CK_RV collect(const struct p11_session *s, struct handles *h, int *rc)
+{
+    CK_OBJECT_HANDLE some[HANDLES_AT_A_TIME];
+    CK_ULONG count;
+    CK_RV rv;
+
+    do {
+        count = 0;
+        rv = s->f->C_FindObjects(s->handle, some, HANDLES_AT_A_TIME, &count);
+        if (rv != CKR_OK) {
+            *rc = p11_error(rv, "C_FindObjects");
+        } else if (count > HANDLES_AT_A_TIME) {
+            *rc = card_fail(CARD_E_PROTOCOL, "C_FindObjects: %lu objects",
+                            count);
+        } else {
+            *rc = add_handles(h, some, count);
+        }
+    } while (*rc == 0 && count == HANDLES_AT_A_TIME);
+    return rv;
+}
+
+static CK_OBJECT_CLASS class_of(enum card_kind kind)
+{
+    switch (kind) {
+    case CARD_KIND_CERT:
+        return CKO_CERTIFICATE;
+    case CARD_KIND_PUBLIC:
+        return CKO_PUBLIC_KEY;
+    case CARD_KIND_PRIVATE:
+        break;
+    }
+    return CKO_PRIVATE_KEY;
+}
+
+/* Free h->list, whatever is returned. `rv` is for p11_session_give. */
+static CK_RV find_handles(const struct p11_session *s, enum card_kind kind,
+                          const char *label, const struct card_id *id,
+                          struct handles *h, int *rc)
+{
+    CK_OBJECT_CLASS class = class_of(kind);
+    CK_CERTIFICATE_TYPE x509 = CKC_X_509;
+    CK_ATTRIBUTE template[4] = {{CKA_CLASS, &class, sizeof(class)}};
+    CK_ULONG n = 1;
+    CK_RV rv;
+
+    if (kind == CARD_KIND_CERT)
+        template[n++] =
+            (CK_ATTRIBUTE){CKA_CERTIFICATE_TYPE, &x509, sizeof(x509)};
+    if (id != NULL && id->len > 0)
+        template[n++] = (CK_ATTRIBUTE){CKA_ID, p11_unconst(id->data), id->len};
+    if (label != NULL)
+        template[n++] =
+            (CK_ATTRIBUTE){CKA_LABEL, p11_unconst(label), strlen(label)};
+    rv = s->f->C_FindObjectsInit(s->handle, template, n);
+    if (rv != CKR_OK) {
+        *rc = p11_error(rv, "C_FindObjectsInit");
+        return rv;
+    }
+    rv = collect(s, h, rc);
+    s->f->C_FindObjectsFinal(s->handle);
+    return rv;
+}
+
+/* ---- private keys we know ------------------------------------------------ */
+
+static bool is_same_object(const struct p11_object *o,
+                           const struct card_key_info *key, CK_KEY_TYPE type)
+{
+    return o->type == type && strcmp(o->label, key->label) == 0 &&
+           bytes_equal(bytes_from(o->id.data, o->id.len),
+                       bytes_from(key->id.data, key->id.len));
+}
+
+/* Kept while the token is: other threads may be using it. */
+static int remember(struct token *t, CK_OBJECT_HANDLE handle, CK_KEY_TYPE type,
+                    struct card_key_info *key)
+{
+    struct p11_token *priv = t->priv;
+    struct p11_object *o;
+
+    for (o = priv->objects; o != NULL; o = o->next)
+        if (is_same_object(o, key, type) && atomic_load(&o->handle) == handle)
+            break;
+    if (o == NULL) {
+        if ((o = calloc(1, sizeof(*o))) == NULL)
+            return card_fail(CARD_E_MEMORY, "out of memory");
+        o->id = key->id;
+        memcpy(o->label, key->label, sizeof(o->label));
+        o->type = type;
+        atomic_init(&o->handle, handle);
+        o->next = priv->objects;
+        priv->objects = o;
+    }
+    atomic_store(&o->generation,
+                 atomic_load(&p11_slot_of(t)->generation) + 1);
+    key->object = o;
+    return 0;
+}
+
+static struct p11_object *object_of(const struct card_key_info *key)
+{
+    return p11_unconst(key->object);
+}
+
+void p11_object_forget(const struct card_key_info *key)
+{
+    atomic_store(&object_of(key)->generation, 0);
+}
+
+int p11_object_handle(struct token *t, const struct p11_session *session,
+                      const struct card_key_info *key, CK_OBJECT_HANDLE *out)
+{
+    struct p11_object *o = object_of(key);
+    struct handles h = {.list = NULL};
+    int rc = 0;
+
+    (void)t;
+    *out = atomic_load(&o->handle);
+    if (atomic_load(&o->generation) == session->generation + 1)
+        return 0;
+    find_handles(session, CARD_KIND_PRIVATE,
+                 o->label[0] != '\0' ? o->label : NULL, &o->id, &h, &rc);
+    if (rc == 0 && h.count == 0)
+        rc = card_fail(CARD_E_NOT_FOUND, "the token does not show the key");
+    if (rc == 0 && h.count > 1)
+        rc = card_fail(CARD_E_AMBIGUOUS, "after the token was away, %zu keys "
+                       "of this label and id are on it", h.count);
+    if (rc == 0) {
+        *out = h.list[0];
+        atomic_store(&o->handle, *out);
+        atomic_store(&o->generation, session->generation + 1);
+    }
+    free(h.list);
+    return rc;
+}
+
+/* ---- what the token can -------------------------------------------------- */
+
+static const struct {
+    CK_MECHANISM_TYPE mechanism;
+    unsigned rsa, ec, eddsa, derive; /* enum card_can */
+} mechanisms[] = {
+    {CKM_RSA_PKCS, CARD_CAN_PKCS1 | CARD_CAN_DECRYPT_PKCS1, 0, 0, 0},
+    {CKM_RSA_PKCS_PSS, CARD_CAN_PSS, 0, 0, 0},
+    {CKM_RSA_PKCS_OAEP, CARD_CAN_DECRYPT_OAEP, 0, 0, 0},
+    {CKM_RSA_X_509, CARD_CAN_RAW_SIGN | CARD_CAN_DECRYPT_RAW, 0, 0, 0},
+    {CKM_ECDSA, 0, CARD_CAN_ECDSA, 0, 0},
+    {CKM_EDDSA, 0, 0, CARD_CAN_EDDSA, 0},
+    {CKM_ECDH1_DERIVE, 0, 0, 0, CARD_CAN_DERIVE},
+};
+
+static void note_mechanism(struct p11_token *priv, CK_MECHANISM_TYPE m)
+{
+    for (size_t i = 0; i < nitems(mechanisms); i++) {
+        if (mechanisms[i].mechanism != m)
+            continue;
+        priv->can_rsa |= mechanisms[i].rsa;
+        priv->can_ec |= mechanisms[i].ec;
+        priv->can_eddsa |= mechanisms[i].eddsa;
+        priv->can_derive |= mechanisms[i].derive;
+    }
+}
+
+static int learn_mechanisms(struct token *t, const struct p11_session *s)
+{
+    struct p11_token *priv = t->priv;
+    CK_MECHANISM_TYPE list[P11_MAX_MECHANISMS];
+    CK_ULONG count = P11_MAX_MECHANISMS;
+    CK_RV rv;
+
+    if (priv->mechanisms_known)
+        return 0;
+    rv = s->f->C_GetMechanismList(p11_slot_of(t)->id, list, &count);
+    if (rv != CKR_OK)
+        return p11_error(rv, "C_GetMechanismList");
+    if (count > P11_MAX_MECHANISMS)
+        return card_fail(CARD_E_PROTOCOL, "%lu mechanisms", count);
+    for (CK_ULONG i = 0; i < count; i++)
+        note_mechanism(priv, list[i]);
+    priv->mechanisms_known = true;
+    return 0;
+}
+
+/* ---- finding ------------------------------------------------------------- */
+
+/* A search under way; rv is what the session is given back with. */
+struct finding {
+    struct token *token;
+    struct p11_session session;
+    token_found_fn *found;
+    void *arg;
+    CK_RV rv;
+};
+
+/* Where a private key has no public half of its own: of those of its id. */
+static int find_partner(struct finding *f, enum card_kind kind,
+                        const struct card_key_info *key,
+                        struct attributes **out)
+{
+    struct handles h = {.list = NULL};
+    int rc = 0;
+
+    *out = NULL;
+    if (key->id.len == 0 && key->label[0] == '\0')
+        return 0;
+    f->rv = find_handles(&f->session, kind,
+                         key->id.len > 0 ? NULL : key->label, &key->id, &h,
+                         &rc);
+    if (rc == 0 && h.count > 0 && (rc = attributes_new(kind, out)) == 0)
+        f->rv = attributes_read(&f->session, h.list[0], kind, *out, &rc);
+    free(h.list);
+    return rc;
+}
+
+static int public_from_object(struct finding *f,
+                              const struct card_key_info *key,
+                              struct buf *spki)
+{
+    struct attributes *a;
+    int rc = find_partner(f, CARD_KIND_PUBLIC, key, &a);
+
+    if (rc == 0 && a != NULL)
+        rc = attributes_public_half(a, spki);
+    attributes_free(a);
+    return rc;
+}
+
+/* Told by its own attributes, its public key object, or its certificate. */
+static int give_with_public(struct finding *f, const struct card_key_info *key,
+                            struct buf *spki)
+{
+    struct token_found found = {.kind = CARD_KIND_PRIVATE, .key = key};
+    struct attributes *cert = NULL;
+    int rc = 0;
+
+    if (spki->len == 0)
+        rc = public_from_object(f, key, spki);
+    found.der = buf_view(spki);
+    if (rc == 0 && spki->len == 0 &&
+        (rc = find_partner(f, CARD_KIND_CERT, key, &cert)) == 0) {
+        found.in_cert = true;
+        found.der = cert != NULL ? buf_view(&cert->value)
+                                 : bytes_from(NULL, 0);
+    }
+    if (rc == 0 && found.der.len == 0)
+        rc = card_fail(CARD_E_NOT_FOUND, "key \"%s\" has neither a public "
+                       "half nor a certificate on the token", key->label);
+    if (rc == 0)
+        rc = f->found(f->arg, &found);
+    attributes_free(cert);
+    return rc;
+}
+
+static int give_private(struct finding *f, CK_OBJECT_HANDLE handle,
+                        const struct attributes *a)
+{
+    uint8_t space[P11_SPKI_MAX];
+    struct buf spki = BUF_ON(space);
+    struct card_key_info key;
+    int rc;
+
+    if ((rc = attributes_key(f->token, a, &key)) < 0 ||
+        (rc = learn_mechanisms(f->token, &f->session)) < 0 ||
+        (rc = remember(f->token, handle, a->type, &key)) < 0 ||
+        (rc = attributes_public_half(a, &spki)) < 0)
+        return rc;
+    key.can = attributes_can(f->token->priv, a, key.type);
+    return give_with_public(f, &key, &spki);
+}
+
+static int give_public(struct finding *f, const struct attributes *a)
+{
+    struct token_found found = {.kind = CARD_KIND_PUBLIC};
+    uint8_t space[P11_SPKI_MAX];
+    struct buf spki = BUF_ON(space);
+    struct card_key_info key;
+    int rc;
+
+    if ((rc = attributes_key(f->token, a, &key)) < 0 ||
+        (rc = attributes_public_half(a, &spki)) < 0)
+        return rc;
+    if (spki.len == 0)
+        return card_fail(CARD_E_PROTOCOL, "public key \"%s\" has no value",
+                         key.label);
+    found.key = &key;
+    found.der = buf_view(&spki);
+    return f->found(f->arg, &found);
+}
+
+static int give_cert(struct finding *f, const struct attributes *a)
+{
+    struct token_found found = {.kind = CARD_KIND_CERT};
+    struct card_cert_info cert;
+
+    if (a->value.len == 0)
+        return card_fail(CARD_E_PROTOCOL, "a certificate without a value");
+    attributes_cert(a, &cert);
+    found.cert = &cert;
+    found.der = buf_view(&a->value);
+    return f->found(f->arg, &found);
+}
+
+static int give(struct finding *f, enum card_kind kind, CK_OBJECT_HANDLE handle)
+{
+    struct attributes *a;
+    int rc = attributes_new(kind, &a);
+
+    if (rc < 0)
+        return rc;
+    f->rv = attributes_read(&f->session, handle, kind, a, &rc);
+    if (rc == 0) {
+        if (kind == CARD_KIND_PRIVATE)
+            rc = give_private(f, handle, a);
+        else
+            rc = kind == CARD_KIND_PUBLIC ? give_public(f, a)
+                                          : give_cert(f, a);
+    }
+    attributes_free(a);
+    return rc;
+}
+
+/* One object's own fault does not hide the others. */
+static bool is_own_fault(int rc)
+{
+    return rc == CARD_E_UNSUPPORTED || rc == CARD_E_PROTOCOL ||
+           rc == CARD_E_NOT_FOUND;
+}
+
+static int find_kind(struct finding *f, enum card_kind kind,
+                     const struct token_query *query)
+{
+    struct handles h = {.list = NULL};
+    int rc = 0;
+
+    f->rv = find_handles(&f->session, kind, query->label, query->id, &h, &rc);
+    for (size_t i = 0; rc == 0 && i < h.count; i++) {
+        rc = give(f, kind, h.list[i]);
+        if (is_own_fault(rc) && h.count > 1)
+            rc = 0;
+    }
+    free(h.list);
+    return rc;
+}
+
+int p11_find(struct token *t, const struct token_query *query,
+             token_found_fn *found, void *arg)
+{
+    static const enum card_kind order[] = {CARD_KIND_PRIVATE, CARD_KIND_PUBLIC,
+                                           CARD_KIND_CERT};
+    struct finding f = {.token = t, .found = found, .arg = arg, .rv = CKR_OK};
+    int rc = p11_session_take(p11_slot_of(t), &f.session);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < nitems(order); i++)
+        if ((query->kinds & (unsigned)order[i]) != 0)
+            rc = find_kind(&f, order[i], query);
+    p11_session_give(p11_slot_of(t), &f.session, f.rv);
+    return rc;
+}
+
+int p11_found_new(struct token *t, const struct p11_session *session,
+                  CK_OBJECT_HANDLE private, token_found_fn *found, void *arg)
+{
+    struct finding f = {.token = t, .session = *session, .found = found,
+                        .arg = arg, .rv = CKR_OK};
+
+    return give(&f, CARD_KIND_PRIVATE, private);
+}

@@ -1,0 +1,181 @@
+/*
+ * Inside the PKCS#11 driver: modules, sessions and objects with Cryptoki's
+ * types. Included by card/pkcs11/ *.c only.
+ */
+#ifndef CARD_PKCS11_P11_H
+#define CARD_PKCS11_P11_H
+
+#include <stdatomic.h>
+
+#include <p11-kit/pkcs11.h>
+
+#include "card/base/lock.h"
+#include "card/driver/driver.h"
+#include "card/pkcs11/slot.h"
+
+/* PKCS#11 v3.0, where the header is older. */
+#ifndef CKM_EC_MONTGOMERY_KEY_PAIR_GEN
+#define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x1056UL
+#endif
+
+enum {
+    P11_MAX_IDLE = 64, /* sessions kept open while nobody uses them */
+    P11_MAX_MECHANISMS = 1024
+};
+
+/* ---- module.c ------------------------------------------------------------ */
+
+/*
+ * The functions of an initialised module; a forked child initialises it anew
+ * at its first call, and so does whoever finds it finalised by others (`rv` of
+ * the call before, else CKR_OK). CARD_E_CONFIG, CARD_E_NO_SERVICE.
+ */
+int p11_module_functions(struct p11_module *module, CK_RV rv,
+                         CK_FUNCTION_LIST **out);
+struct p11_module *p11_module_ref(struct p11_module *module);
+/* The process is ending: no module is called any more. */
+bool p11_is_ending(void);
+/* A field padded with blanks, as text: control characters become '?'. */
+void p11_text(const unsigned char *field, size_t len, char *out, size_t cap);
+void p11_identity_of(const CK_TOKEN_INFO *info, struct p11_identity *out);
+bool p11_identity_equal(const struct p11_identity *a,
+                        const struct p11_identity *b);
+
+/* ---- error.c ------------------------------------------------------------- */
+
+/*
+ * enum card_error for what a function returned, with the sentence "C_Sign:
+ * CKR_DEVICE_ERROR (0x30)"; CKR_OK is 0.
+ */
+int p11_error(CK_RV rv, const char *function);
+
+/* ---- slot.c: one token and its sessions ---------------------------------- */
+
+/*
+ * Sessions are used by one thread at a time and kept for the next. Their
+ * number `generation` says which of them, and which object handles, are still
+ * good: whatever loses sessions counts it up.
+ */
+struct p11_slot {
+    struct p11_module *module;
+    struct p11_identity token;
+    CK_FUNCTION_LIST *f;      /* once connected */
+    struct lock lock;         /* guards what follows */
+    pthread_cond_t returned;  /* a session was */
+    CK_SLOT_ID id;
+    CK_SESSION_HANDLE idle[P11_MAX_IDLE];
+    size_t idle_count, out_count;
+    long checked;             /* ms: the token was there then */
+    atomic_ulong generation;
+    atomic_bool logged_in;
+    CK_RV lost;               /* why, when the module is to know */
+    unsigned long flags;      /* CK_TOKEN_INFO, when it was read last */
+    unsigned long min_pin, max_pin;
+    int login_lock;           /* descriptor of the lock file, or -1 */
+};
+
+struct p11_session {
+    CK_FUNCTION_LIST *f;
+    CK_SESSION_HANDLE handle;
+    unsigned long generation;
+};
+
+/*
+ * A read-only session. CARD_E_RESET: this is a forked child, or the slot is
+ * not connected; CARD_E_BUSY: the token has no more.
+ */
+int p11_session_take(struct p11_slot *slot, struct p11_session *out);
+/*
+ * Give it back, with what its last call returned: that may mean it is lost, or
+ * all are, or the login.
+ */
+void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
+                      CK_RV rv);
+/* C_GetTokenInfo of our token; refreshes slot->flags. */
+int p11_slot_info(struct p11_slot *slot, CK_TOKEN_INFO *info);
+
+/* ---- login.c: PINs ------------------------------------------------------- */
+
+int p11_list(struct token *t, unsigned what);
+int p11_pin_status(struct token *t, struct card_pin_info *pin);
+int p11_verify(struct token *t, struct card_pin_info *pin,
+               struct bytes value);
+/* The PIN for one use, between the operation's Init and it. */
+CK_RV p11_consent(struct token *t, const struct p11_session *session);
+
+/* ---- mark.c: files that outlive the process ------------------------------ */
+
+/*
+ * One login at a time on a token, in all processes of this user: a descriptor
+ * to close, or -1 where there is no place for it. CARD_E_BUSY after 30 s.
+ */
+int p11_mark_lock(const struct p11_identity *token, int *fd);
+void p11_mark_unlock(int *fd);
+/*
+ * A PIN was rejected by a token that does not show it (threat T8): from then
+ * on stored PINs are held back.
+ */
+bool p11_mark_is_set(const struct p11_identity *token);
+void p11_mark_set(const struct p11_identity *token);
+void p11_mark_clear(const struct p11_identity *token);
+
+/* ---- object.c: what is on a token ---------------------------------------- */
+
+/* A private key, for the life of its token: card_key_info.object. */
+struct p11_object {
+    struct p11_object *next;
+    struct card_id id;
+    char label[CARD_LABEL_MAX];
+    CK_KEY_TYPE type;
+    atomic_ulong handle;
+    atomic_ulong generation; /* of the slot when the handle was good */
+};
+
+int p11_find(struct token *t, const struct token_query *query,
+             token_found_fn *found, void *arg);
+/* The private key just made; as p11_find gives it. */
+int p11_found_new(struct token *t, const struct p11_session *session,
+                  CK_OBJECT_HANDLE private, token_found_fn *found, void *arg);
+/*
+ * Its handle, looked for again when the slot's sessions were lost meanwhile.
+ * CARD_E_NOT_FOUND: it is gone, or hidden.
+ */
+int p11_object_handle(struct token *t, const struct p11_session *session,
+                      const struct card_key_info *key, CK_OBJECT_HANDLE *out);
+/* The token knows that handle no more. */
+void p11_object_forget(const struct card_key_info *key);
+
+/* ---- use.c, generate.c --------------------------------------------------- */
+
+int p11_sign(struct token *t, const struct card_key_info *key,
+             const struct card_tbs *tbs, struct buf *sig);
+int p11_decrypt(struct token *t, const struct card_key_info *key,
+                const struct card_unpad *how, struct bytes cryptogram,
+                struct buf *plain);
+int p11_derive(struct token *t, const struct card_key_info *key,
+               struct bytes peer, struct buf *secret);
+int p11_generate(struct token *t, const struct card_key_request *request,
+                 const char *label, const struct card_id *id,
+                 token_found_fn *found, void *arg);
+
+/* ---- driver.c ------------------------------------------------------------ */
+
+/* What the driver knows of a token: token.priv. */
+struct p11_token {
+    struct p11_object *objects;
+    bool mechanisms_known;
+    unsigned can_rsa, can_ec, can_eddsa, can_derive; /* enum card_can */
+};
+
+static inline struct p11_slot *p11_slot_of(const struct token *t)
+{
+    return t->reader->io;
+}
+
+/* Cryptoki knows no const, though it is only read there. */
+static inline void *p11_unconst(const void *data)
+{
+    return (void *)(uintptr_t)data;
+}
+
+#endif

@@ -1,0 +1,369 @@
+/*
+ * One token and its sessions, as a reader: connected is who knows its slot.
+ */
+#include "card/pkcs11/p11.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A search begins and ends several times in a row: one look is enough. */
+enum { CHECK_MS = 500 };
+
+static long now_ms(void)
+{
+    struct timespec t = {0, 0};
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+int p11_slot_new(struct p11_module *module, const struct p11_slot_entry *entry,
+                 struct p11_slot **out)
+{
+    struct p11_slot *s = calloc(1, sizeof(*s));
+    CK_FUNCTION_LIST *f;
+    int rc;
+
+    if (s == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    if (lock_init(&s->lock) < 0 ||
+        pthread_cond_init(&s->returned, NULL) != 0) {
+        free(s);
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    }
+    s->login_lock = -1;
+    s->token = entry->token;
+    s->id = entry->id;
+    s->flags = entry->flags;
+    s->min_pin = entry->min_pin;
+    s->max_pin = entry->max_pin;
+    s->checked = now_ms(); /* the list has just told */
+    if ((rc = p11_module_functions(module, CKR_OK, &f)) < 0) {
+        p11_slot_free(s);
+        return rc;
+    }
+    s->module = p11_module_ref(module);
+    s->f = f;
+    *out = s;
+    return 0;
+}
+
+void p11_slot_free(struct p11_slot *slot)
+{
+    if (slot == NULL)
+        return;
+    p11_module_put(slot->module);
+    pthread_cond_destroy(&slot->returned);
+    lock_destroy(&slot->lock);
+    free(slot);
+}
+
+bool p11_slot_holds(const struct p11_slot *slot,
+                    const struct p11_module *module,
+                    const struct p11_identity *token)
+{
+    return slot->module == module && p11_identity_equal(&slot->token, token);
+}
+
+bool p11_slot_equal(const struct p11_slot *a, const struct p11_slot *b)
+{
+    return p11_slot_holds(a, b->module, &b->token);
+}
+
+/* ---- sessions ------------------------------------------------------------ */
+
+/* With the lock held. Nothing of before is good any more. */
+static void count_up(struct p11_slot *s)
+{
+    atomic_fetch_add(&s->generation, 1);
+    atomic_store(&s->logged_in, false);
+    s->idle_count = 0;
+    s->out_count = 0;
+    s->checked = 0;
+}
+
+/*
+ * A forked child has its parent's numbers, but they are the parent's sessions;
+ * who waited for one is not here.
+ */
+static bool take_lock(struct p11_slot *s)
+{
+    bool child = lock_take(&s->lock);
+
+    if (child) {
+        count_up(s);
+        s->f = NULL;
+        pthread_cond_init(&s->returned, NULL);
+    }
+    return child;
+}
+
+static void wait_for_one(struct p11_slot *s)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1; /* a wake-up may be lost in a fork */
+    pthread_cond_timedwait(&s->returned, &s->lock.mutex, &until);
+}
+
+static CK_RV open_session(struct p11_slot *s, CK_SESSION_HANDLE *out)
+{
+    CK_RV rv;
+
+    for (int seconds = 0;; seconds++) {
+        rv = s->f->C_OpenSession(s->id, CKF_SERIAL_SESSION, NULL, NULL, out);
+        if (rv != CKR_SESSION_COUNT || s->out_count == 0 || seconds == 30)
+            return rv;
+        wait_for_one(s);
+        if (s->idle_count > 0) {
+            *out = s->idle[--s->idle_count];
+            return CKR_OK;
+        }
+    }
+}
+
+int p11_session_take(struct p11_slot *slot, struct p11_session *out)
+{
+    CK_RV rv = CKR_OK;
+
+    if (take_lock(slot) || slot->f == NULL) {
+        lock_release(&slot->lock);
+        return card_fail(CARD_E_RESET, "the token is not connected");
+    }
+    out->f = slot->f;
+    out->generation = atomic_load(&slot->generation);
+    if (slot->idle_count > 0)
+        out->handle = slot->idle[--slot->idle_count];
+    else
+        rv = open_session(slot, &out->handle);
+    if (rv == CKR_OK)
+        slot->out_count++;
+    else if (rv != CKR_SESSION_COUNT)
+        slot->checked = 0;
+    lock_release(&slot->lock);
+    return p11_error(rv, "C_OpenSession");
+}
+
+/* What says that there is more wrong than this one operation. */
+static bool loses_sessions(CK_RV rv)
+{
+    switch (rv) {
+    case CKR_CRYPTOKI_NOT_INITIALIZED:
+    case CKR_SESSION_HANDLE_INVALID:
+    case CKR_SESSION_CLOSED:
+    case CKR_DEVICE_REMOVED:
+    case CKR_TOKEN_NOT_PRESENT:
+    case CKR_TOKEN_NOT_RECOGNIZED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Not with an operation half done in it. The last one out would log out. */
+static bool keeps_session(CK_RV rv)
+{
+    return !loses_sessions(rv) && rv != CKR_BUFFER_TOO_SMALL &&
+           rv != CKR_OPERATION_ACTIVE;
+}
+
+void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
+                      CK_RV rv)
+{
+    bool close = true;
+
+    if (take_lock(slot))
+        close = false; /* the parent's */
+    else if (session->generation == atomic_load(&slot->generation)) {
+        slot->out_count--;
+        if (rv == CKR_USER_NOT_LOGGED_IN)
+            atomic_store(&slot->logged_in, false);
+        if (keeps_session(rv) && slot->idle_count < P11_MAX_IDLE) {
+            slot->idle[slot->idle_count++] = session->handle;
+            close = false;
+        } else if (loses_sessions(rv)) {
+            slot->lost = rv;
+            count_up(slot);
+        }
+        pthread_cond_signal(&slot->returned);
+    }
+    lock_release(&slot->lock);
+    if (close)
+        session->f->C_CloseSession(session->handle);
+}
+
+/* ---- the token ----------------------------------------------------------- */
+
+int p11_slot_info(struct p11_slot *slot, CK_TOKEN_INFO *info)
+{
+    CK_RV rv;
+
+    if (slot->f == NULL)
+        return card_fail(CARD_E_RESET, "the token is not connected");
+    memset(info, 0, sizeof(*info));
+    rv = slot->f->C_GetTokenInfo(slot->id, info);
+    if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
+        slot->lost = rv;
+    if (rv == CKR_OK)
+        slot->flags = info->flags;
+    return p11_error(rv, "C_GetTokenInfo");
+}
+
+static bool still_there(struct p11_slot *s)
+{
+    struct p11_identity now;
+    CK_TOKEN_INFO info;
+
+    if (p11_slot_info(s, &info) < 0)
+        return false;
+    p11_identity_of(&info, &now);
+    return p11_identity_equal(&now, &s->token);
+}
+
+static int find_slot(struct p11_slot *s)
+{
+    struct p11_slot_list *list = calloc(1, sizeof(*list));
+    int rc;
+
+    if (list == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    if ((rc = p11_module_slots(s->module, list)) == 0) {
+        rc = CARD_E_REMOVED;
+        for (size_t i = 0; i < list->count && rc < 0; i++)
+            if (p11_identity_equal(&list->entries[i].token, &s->token)) {
+                s->id = list->entries[i].id;
+                rc = 0;
+            }
+        if (rc < 0)
+            card_fail(rc, "the token \"%s\" is in no slot of %s",
+                      s->token.label, p11_module_name(s->module));
+    }
+    free(list);
+    return rc;
+}
+
+/* ---- as a reader --------------------------------------------------------- */
+
+static int slot_connect(struct reader *r)
+{
+    struct p11_slot *s = r->io;
+    bool known;
+    int rc;
+
+    take_lock(s);
+    rc = p11_module_functions(s->module, s->lost, &s->f);
+    s->lost = CKR_OK;
+    known = rc == 0 &&
+            (now_ms() - s->checked < CHECK_MS || still_there(s));
+    if (rc == 0 && !known)
+        rc = find_slot(s);
+    if (rc == 0) {
+        s->checked = now_ms();
+        r->link = s;
+    }
+    lock_release(&s->lock);
+    return rc;
+}
+
+/* C_GetSessionInfo tells of the token and of the login at a time. */
+static bool session_is_good(struct p11_slot *s)
+{
+    CK_SESSION_INFO info;
+
+    memset(&info, 0, sizeof(info));
+    if (s->f->C_GetSessionInfo(s->idle[s->idle_count - 1], &info) != CKR_OK)
+        return false;
+    return !atomic_load(&s->logged_in) ||
+           info.state == CKS_RO_USER_FUNCTIONS ||
+           info.state == CKS_RW_USER_FUNCTIONS;
+}
+
+static int slot_begin(struct reader *r)
+{
+    struct p11_slot *s = r->io;
+    bool child = take_lock(s);
+    int rc = 0;
+
+    if (child || s->f == NULL) {
+        r->link = NULL;
+        rc = card_fail(CARD_E_RESET, "a forked process");
+    } else if (now_ms() - s->checked >= CHECK_MS) {
+        if (!(s->idle_count > 0 ? session_is_good(s) : still_there(s))) {
+            count_up(s);
+            r->link = NULL;
+            rc = card_fail(CARD_E_RESET, "the token was away");
+        } else {
+            s->checked = now_ms();
+        }
+    }
+    lock_release(&s->lock);
+    return rc;
+}
+
+static void slot_end(struct reader *r, enum reader_end how)
+{
+    struct p11_slot *s = r->io;
+
+    (void)how; /* a context-specific login ends by itself */
+    p11_mark_unlock(&s->login_lock);
+}
+
+/* Sessions in other threads' hands close when they are given back. */
+static void slot_disconnect(struct reader *r)
+{
+    struct p11_slot *s = r->io;
+
+    r->link = NULL;
+    if (s == NULL)
+        return;
+    if (!take_lock(s) && s->f != NULL && !p11_is_ending())
+        while (s->idle_count > 0)
+            s->f->C_CloseSession(s->idle[--s->idle_count]);
+    count_up(s);
+    lock_release(&s->lock);
+}
+
+static void slot_forget(struct reader *r)
+{
+    struct p11_slot *s = r->io;
+
+    r->link = NULL;
+    if (s == NULL)
+        return;
+    if (!take_lock(s)) {
+        count_up(s);
+        s->f = NULL;
+    }
+    s->login_lock = -1; /* the parent's */
+    lock_release(&s->lock);
+}
+
+static int slot_list(void *io, struct reader_list *out)
+{
+    (void)io;
+    (void)out;
+    return card_fail(CARD_E_UNSUPPORTED, "slots are no readers to list");
+}
+
+static int slot_transmit(struct reader *r, struct bytes command,
+                         struct buf *rsp)
+{
+    (void)r;
+    (void)command;
+    (void)rsp;
+    return card_fail(CARD_E_UNSUPPORTED, "a PKCS#11 token takes no APDUs");
+}
+
+const struct reader_ops reader_pkcs11 = {
+    .list = slot_list,
+    .connect = slot_connect,
+    .begin = slot_begin,
+    .transmit = slot_transmit,
+    .end = slot_end,
+    .disconnect = slot_disconnect,
+    .forget = slot_forget,
+};

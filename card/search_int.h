@@ -1,0 +1,81 @@
+/*
+ * A search from inside: what search.c, search_cards.c and search_tokens.c
+ * share.
+ */
+#ifndef CARD_SEARCH_INT_H
+#define CARD_SEARCH_INT_H
+
+#include "card/card_int.h"
+
+enum {
+    SEARCH_MAX_ENTRIES = 65536, /* objects of one search */
+    SEARCH_MAX_TOKENS = 64,
+    NO_INDEX = -1
+};
+
+/* An object found but not yet handed out. */
+struct search_entry {
+    enum card_kind kind;
+    struct card *card; /* a reference */
+    struct card_key_info key; /* of keys */
+    char label[CARD_LABEL_MAX];
+    int cert;       /* its certificate's index in the token, or NO_INDEX */
+    struct buf der; /* from tokens: SubjectPublicKeyInfo, or certificate */
+};
+
+struct card_search {
+    struct card_context *context;
+    struct card_uri uri;
+    unsigned kinds;
+    struct secret *pin;     /* card_search_set_pin */
+    struct secret *fetched; /* what `ask` gave */
+    card_ask_pin_fn *ask;
+    void *ask_arg;
+    bool may_log_in; /* card_search_set_ask */
+    bool searched;
+    bool given; /* an object went to the caller */
+    struct search_entry *entries;
+    size_t count, capacity, next;
+    struct card *hidden[SEARCH_MAX_TOKENS]; /* hide private objects: refs */
+    size_t hidden_count;
+    char seen[256]; /* what was looked at, for "not found" */
+};
+
+/* search.c */
+
+/* A new entry, zeroed, with a reference to the card. CARD_E_LIMIT, _MEMORY. */
+int search_add(struct card_search *s, struct card *c, enum card_kind kind,
+               struct search_entry **out);
+/* An object that matches by its record: issuer= and subject= may rule it out. */
+void search_note_seen(struct card_search *s, const char *what);
+/* The PIN that the URI or the caller named goes to this key. */
+int search_name_pin(const struct card_search *s, struct card_key *key);
+/*
+ * A fault of one object, which must not hide the others: a certificate that
+ * cannot be read, a kind of key we do not know.
+ */
+bool search_is_objects_fault(int rc);
+/*
+ * A caller that takes one private key must not get whichever card came first:
+ * CARD_E_AMBIGUOUS.
+ */
+int search_check_one_card(const struct card_search *s);
+
+/* search_cards.c: cards in readers. */
+int search_cards(struct card_search *s);
+
+/* search_tokens.c: tokens of PKCS#11 modules. */
+
+/* Whether the URI is for them rather than for cards in readers. */
+bool search_is_for_tokens(const struct card_search *s);
+/* What is seen without asking anybody; the rest is left in s->hidden. */
+int search_tokens(struct card_search *s);
+/* Log in where that shows more, and add it. CARD_E_PIN_*, CARD_E_AMBIGUOUS. */
+int search_hidden(struct card_search *s);
+/*
+ * The one token that the URI names, logged in, for a new object; a reference.
+ * CARD_E_NOT_FOUND, CARD_E_AMBIGUOUS, CARD_E_PIN_*.
+ */
+int search_one_token(struct card_search *s, struct card **out);
+
+#endif
