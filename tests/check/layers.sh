@@ -16,15 +16,18 @@ forbid()
     fi
 }
 
-inner='"card/(driver|wire|reader)/'
+inner='"card/(driver|pkcs11|wire|reader)/'
 forbid "provider engine" "$inner" "a face reaches under card/*.h"
 forbid "provider engine" '"card/card_int\.h' "a face sees struct card"
 forbid "provider" '"engine/' "the provider includes the engine"
 forbid "engine" '"provider/([^b]|b[^u])' "the engine includes the provider (its
 face for that is provider/builtin.h)"
 forbid "card" '"(provider|engine|tests)/' "the card layer includes a face"
-forbid "card/base card/wire card/reader card/driver" \
-    '"card/(card|card_int|pin|uri)\.h' "a lower layer includes card/*.h"
+forbid "card/base card/wire card/reader card/driver card/pkcs11" \
+    '"card/(card|card_int|pin|uri|use|search_int)\.h' \
+    "a lower layer includes card/*.h"
+forbid "card/driver card/wire card/reader card/base" '"card/pkcs11/' \
+    "a lower layer includes card/pkcs11"
 forbid "card/wire card/reader card/base" '"card/driver/' \
     "a lower layer includes a driver"
 forbid "card/reader card/base" '"card/wire/' "a lower layer includes card/wire"
@@ -34,8 +37,12 @@ forbid "provider engine" '<(winscard|PCSC/|pcsclite|reader\.h)' \
 forbid "$(find card -name '*.[ch]' ! -path card/reader/pcsc.c | tr '\n' ' ')" \
     '<(PCSC/)?(winscard|pcsclite|wintypes|ifdhandler)' \
     "PC/SC outside card/reader/pcsc.c"
-forbid "$(find card -name '*.[ch]' ! -path card/base/crypto.c | tr '\n' ' ')" \
-    '<openssl/' "OpenSSL outside card/base/crypto.c"
+forbid "$(find card -name '*.[ch]' ! -path card/base/crypto.c \
+    ! -path card/pkcs11/module.c | tr '\n' ' ')" \
+    '<(openssl/|libp11)' \
+    "OpenSSL outside card/base/crypto.c, libp11 outside card/pkcs11/module.c"
+forbid "$(find card provider engine -name '*.[ch]' ! -path 'card/pkcs11/*' |
+    tr '\n' ' ')" '<p11-kit/' "Cryptoki outside card/pkcs11"
 forbid "card" '<openssl/(core|provider|engine|store)' \
     "the card layer includes a face's OpenSSL interface"
 forbid "card provider engine" '"(\.\.?/|[^/"]*")' \
