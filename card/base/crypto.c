@@ -120,80 +120,6 @@ bool crypto_cert_has_common_name(struct bytes cert, enum crypto_name which,
     return found;
 }
 
-/* The RSA key of a certificate; *out is the caller's. */
-static int cert_rsa_key(OSSL_LIB_CTX *libctx, struct bytes cert,
-                        EVP_PKEY **out)
-{
-    X509 *x = parse_cert(libctx, cert);
-    EVP_PKEY *key = x != NULL ? X509_get_pubkey(x) : NULL;
-
-    X509_free(x);
-    if (x == NULL)
-        return card_fail(CARD_E_PROTOCOL, "what the card holds as a "
-                                          "certificate is none");
-    if (key == NULL || !EVP_PKEY_is_a(key, "RSA")) {
-        EVP_PKEY_free(key);
-        return card_fail(CARD_E_UNSUPPORTED, "the certificate's key is no RSA "
-                                             "key");
-    }
-    *out = key;
-    return 0;
-}
-
-int crypto_cert_rsa_bits(struct crypto *crypto, struct bytes cert,
-                         unsigned *bits)
-{
-    EVP_PKEY *key = NULL;
-    int rc = cert_rsa_key(own_libctx(crypto), cert, &key);
-
-    if (rc == 0)
-        *bits = (unsigned)EVP_PKEY_get_bits(key);
-    EVP_PKEY_free(key);
-    return rc;
-}
-
-/* Undo the signature and the padding: what had been signed. */
-static bool recover_block(OSSL_LIB_CTX *libctx, EVP_PKEY *key, struct bytes sig,
-                          struct buf *block)
-{
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(libctx, key, NULL);
-    size_t len = block->cap;
-    bool ok;
-
-    ERR_set_mark();
-    ok = ctx != NULL && EVP_PKEY_verify_recover_init(ctx) == 1 &&
-         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
-         EVP_PKEY_verify_recover(ctx, block->data, &len, sig.data,
-                                 sig.len) == 1;
-    ERR_pop_to_mark();
-    EVP_PKEY_CTX_free(ctx);
-    block->len = ok ? len : 0;
-    return ok;
-}
-
-static int self_check_failed(void)
-{
-    return card_fail(CARD_E_SELF_CHECK,
-                     "the signature the card gave does not verify with the "
-                     "certificate of its key and was discarded");
-}
-
-int crypto_cert_check_pkcs1(struct crypto *crypto, struct bytes cert,
-                            struct bytes block, struct bytes sig)
-{
-    uint8_t space[CARD_MAX_SIGNATURE];
-    struct buf signed_block = BUF_ON(space);
-    OSSL_LIB_CTX *libctx = own_libctx(crypto);
-    EVP_PKEY *key = NULL;
-    int rc = cert_rsa_key(libctx, cert, &key);
-
-    if (rc == 0 && (!recover_block(libctx, key, sig, &signed_block) ||
-                    !bytes_equal(buf_view(&signed_block), block)))
-        rc = self_check_failed();
-    EVP_PKEY_free(key);
-    return rc;
-}
-
 int crypto_derive(struct crypto *crypto, struct bytes input,
                   struct buf *out)
 {
@@ -462,6 +388,13 @@ static bool verify(OSSL_LIB_CTX *libctx, EVP_PKEY *key, enum card_key_type type,
         break;
     }
     return false;
+}
+
+static int self_check_failed(void)
+{
+    return card_fail(CARD_E_SELF_CHECK,
+                     "the signature the card gave does not verify with the "
+                     "certificate of its key and was discarded");
 }
 
 int crypto_check_signature(struct crypto *crypto, struct bytes spki,

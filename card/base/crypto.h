@@ -23,20 +23,6 @@ bool crypto_cert_has_common_name(struct bytes cert, enum crypto_name which,
                                  const char *text);
 
 /*
- * Modulus length in bits of the RSA key in a certificate.
- * CARD_E_PROTOCOL: no certificate; CARD_E_UNSUPPORTED: another kind of key.
- */
-int crypto_cert_rsa_bits(struct crypto *crypto, struct bytes cert,
-                         unsigned *bits);
-
-/*
- * Whether `sig` is the EMSA-PKCS1-v1_5 signature of `block` (a DigestInfo, or
- * whatever was padded) by the key in the certificate: CARD_E_SELF_CHECK if not.
- */
-int crypto_cert_check_pkcs1(struct crypto *crypto, struct bytes cert,
-                            struct bytes block, struct bytes sig);
-
-/*
  * Bytes derived from a secret of this context and `input` (HMAC-SHA-256 in
  * counter mode), filling `out` to its capacity.
  */
