@@ -85,7 +85,8 @@ static int new_door(struct card_search *s, struct card *c,
 
     if (rc < 0)
         return rc;
-    (*out)->quiet = s->kinds != CARD_KIND_PRIVATE;
+    (*out)->quiet = s->kinds != CARD_KIND_PRIVATE &&
+                    !s->context->settings.login_always;
     if ((rc = search_name_pin(s, *out)) < 0) {
         card_fail_in(rc, "%s", c->name);
         card_key_free(*out);
@@ -168,7 +169,9 @@ static int log_in_and_gather(struct card_search *s, struct card *c)
 {
     int rc = log_in(s, c);
 
-    return rc < 0 ? rc : gather_in(s, c, CARD_KIND_PRIVATE);
+    return rc < 0 ? rc
+                  : gather_in(s, c, s->context->settings.login_always
+                                        ? s->kinds : CARD_KIND_PRIVATE);
 }
 
 static int not_found(const struct card_search *s)
@@ -304,15 +307,32 @@ static int look_behind(struct card_search *s, const struct open_tokens *open)
     return rc;
 }
 
+static bool wants_login(const struct card_search *s)
+{
+    const struct card_settings *settings = &s->context->settings;
+
+    return !settings->no_login && ((s->kinds & CARD_KIND_PRIVATE) != 0 ||
+                                   settings->login_always);
+}
+
+/* One that is to be logged in to first gives nothing before. */
+static bool is_for_later(const struct card_search *s, const struct card *c)
+{
+    for (size_t i = 0; i < s->hidden_count; i++)
+        if (s->hidden[i] == c)
+            return s->context->settings.login_always;
+    return false;
+}
+
 static int gather_all(struct card_search *s, struct open_tokens *open)
 {
     int rc;
 
-    if ((s->kinds & CARD_KIND_PRIVATE) != 0 &&
-        (rc = look_behind(s, open)) < 0)
+    if (wants_login(s) && (rc = look_behind(s, open)) < 0)
         return rc;
     for (size_t i = 0; i < open->count; i++)
-        if ((rc = gather_in(s, open->cards[i], s->kinds)) < 0)
+        if (!is_for_later(s, open->cards[i]) &&
+            (rc = gather_in(s, open->cards[i], s->kinds)) < 0)
             note_failure(s, open, rc);
     if (s->count > 0 && s->kinds == CARD_KIND_PRIVATE)
         forget_hidden(s);
