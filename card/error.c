@@ -67,6 +67,8 @@ const struct card_error_name card_error_names[] = {
      "correct the setting or the file named"},
     {CARD_E_OTHER_CARD, "another card is in the reader now",
      "insert the card the key was loaded from, or load the key again"},
+    {CARD_E_TOKEN, "the token or its PKCS#11 module failed",
+     "repeat; if it stays, try the module with pkcs11-tool and see its own log"},
     {CARD_E_LIMIT, "a safety limit was reached",
      "the card gives more than a sound card would; report its model"},
     {CARD_OK, "success", ""}};

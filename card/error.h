@@ -38,7 +38,8 @@ enum card_error {
     CARD_E_URI = -26,         /* malformed or unknown URI attribute */
     CARD_E_CONFIG = -27,      /* malformed or unknown configuration */
     CARD_E_OTHER_CARD = -28,  /* another card is in the reader now */
-    CARD_E_LIMIT = -29        /* a cap of ours was reached (size, APDU budget) */
+    CARD_E_LIMIT = -29,       /* a cap of ours was reached (size, APDU budget) */
+    CARD_E_TOKEN = -30        /* a PKCS#11 module failed: CK_RV in the sentence */
 };
 
 struct card_error_name {

@@ -16,9 +16,9 @@ static const struct {
     {NAMED(CKR_TOKEN_NOT_PRESENT), CARD_E_REMOVED},
     {NAMED(CKR_TOKEN_NOT_RECOGNIZED), CARD_E_REMOVED},
     {NAMED(CKR_DEVICE_REMOVED), CARD_E_REMOVED},
-    {NAMED(CKR_DEVICE_ERROR), CARD_E_COMM},
-    {NAMED(CKR_GENERAL_ERROR), CARD_E_COMM},
-    {NAMED(CKR_FUNCTION_FAILED), CARD_E_COMM},
+    {NAMED(CKR_DEVICE_ERROR), CARD_E_TOKEN},
+    {NAMED(CKR_GENERAL_ERROR), CARD_E_TOKEN},
+    {NAMED(CKR_FUNCTION_FAILED), CARD_E_TOKEN},
     {NAMED(CKR_CRYPTOKI_NOT_INITIALIZED), CARD_E_RESET},
     {NAMED(CKR_SESSION_CLOSED), CARD_E_RESET},
     {NAMED(CKR_SESSION_HANDLE_INVALID), CARD_E_RESET},
@@ -64,5 +64,5 @@ int p11_error(CK_RV rv, const char *function)
         if (errors[i].rv == rv)
             return card_fail(errors[i].code, "%s: %s", function,
                              errors[i].name);
-    return card_fail(CARD_E_STATUS, "%s: CK_RV 0x%lx", function, rv);
+    return card_fail(CARD_E_TOKEN, "%s: CK_RV 0x%lx", function, rv);
 }

@@ -166,11 +166,20 @@ static CK_RV open_writable(struct p11_slot *slot,
                                     NULL, &out->handle);
 }
 
+/* Before v3.0 tokens made Montgomery keys by the Edwards mechanism. */
 static CK_RV make_pair(const struct p11_session *s, struct pair *p,
                        CK_OBJECT_HANDLE *private)
 {
     CK_OBJECT_HANDLE public = 0;
+    CK_RV rv;
 
+    rv = s->f->C_GenerateKeyPair(s->handle, &p->mechanism, p->public,
+                                 p->public_count, p->private,
+                                 p->private_count, &public, private);
+    if (rv != CKR_MECHANISM_INVALID ||
+        p->mechanism.mechanism != CKM_EC_MONTGOMERY_KEY_PAIR_GEN)
+        return rv;
+    p->mechanism.mechanism = CKM_EC_EDWARDS_KEY_PAIR_GEN;
     return s->f->C_GenerateKeyPair(s->handle, &p->mechanism, p->public,
                                    p->public_count, p->private,
                                    p->private_count, &public, private);

@@ -119,41 +119,46 @@ struct p11_module *p11_module_ref(struct p11_module *module)
     return module;
 }
 
-/* What is a parent's, another program's, or too late to end is left alone. */
-static void finalise(struct p11_module *m)
+/*
+ * What is a parent's, another program's, or too late to end is left alone, for
+ * whoever comes next.
+ */
+static bool finalise(struct p11_module *m)
 {
     bool child = lock_take(&m->lock);
+    bool done = m->ctx == NULL;
 
-    if (m->ctx != NULL && !child && !m->foreign && !p11_is_ending()) {
+    if (!done && !child && !m->foreign && !p11_is_ending()) {
         ERR_set_mark();
         PKCS11_CTX_unload(m->ctx);
         PKCS11_CTX_free(m->ctx);
         ERR_pop_to_mark();
+        done = true;
     }
     lock_release(&m->lock);
-    lock_destroy(&m->lock);
+    return done;
+}
+
+static void drop(struct p11_module *module)
+{
+    for (struct p11_module **p = &registry.modules; *p != NULL;
+         p = &(*p)->next)
+        if (*p == module) {
+            *p = module->next;
+            break;
+        }
+    lock_destroy(&module->lock);
+    free_module(module);
 }
 
 void p11_module_put(struct p11_module *module)
 {
-    bool last;
-
     if (module == NULL)
         return;
     lock_take(&registry.lock);
-    last = --module->refs == 0;
-    if (last)
-        for (struct p11_module **p = &registry.modules; *p != NULL;
-             p = &(*p)->next)
-            if (*p == module) {
-                *p = module->next;
-                break;
-            }
+    if (--module->refs == 0 && finalise(module))
+        drop(module);
     lock_release(&registry.lock);
-    if (!last)
-        return;
-    finalise(module);
-    free_module(module);
 }
 
 /* ---- loading ------------------------------------------------------------- */

@@ -26,6 +26,8 @@ static int add_handles(struct handles *h, const CK_OBJECT_HANDLE *list,
     size_t needed = h->count + count;
     CK_OBJECT_HANDLE *grown;
 
+    if (count == 0)
+        return 0;
     if (needed > MAX_HANDLES)
         return card_fail(CARD_E_LIMIT, "more than %d objects match",
                          MAX_HANDLES);
