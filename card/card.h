@@ -58,7 +58,6 @@ struct card_settings {
     bool pin_for_signature; /* stored `pin` serves signature keys too */
     bool pin_not_last;      /* count-full rule off; the last try is still kept */
     bool check_tokens;      /* verify what PKCS#11 tokens sign, as for cards */
-    bool no_login;          /* PKCS#11: never C_Login; objects seen without */
     bool login_always;      /* PKCS#11: log in before public objects too */
 };
 

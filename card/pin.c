@@ -20,8 +20,7 @@ int pin_of_key(struct card_key *key, struct card_pin_info **pin)
     int rc = t->driver->list(t, TOKEN_PINS);
 
     *pin = NULL;
-    if (rc < 0 || id->len == 0 ||
-        (key->card->slot != NULL && key->card->context->settings.no_login))
+    if (rc < 0 || id->len == 0)
         return rc;
     for (size_t i = 0; i < t->pin_count; i++) {
         struct card_pin_info *p = &t->pins[i];

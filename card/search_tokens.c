@@ -309,10 +309,8 @@ static int look_behind(struct card_search *s, const struct open_tokens *open)
 
 static bool wants_login(const struct card_search *s)
 {
-    const struct card_settings *settings = &s->context->settings;
-
-    return !settings->no_login && ((s->kinds & CARD_KIND_PRIVATE) != 0 ||
-                                   settings->login_always);
+    return (s->kinds & CARD_KIND_PRIVATE) != 0 ||
+           s->context->settings.login_always;
 }
 
 /* One that is to be logged in to first gives nothing before. */

@@ -57,6 +57,7 @@ static const struct attribute attributes[] = {
     {"driver", KIND_STRING, IN_PATH | IN_CARD_ONLY, FIELD(driver)},
     {"id", KIND_ID, IN_PATH, 0},
     {"type", KIND_TYPE, IN_PATH, 0},
+    {"object-type", KIND_TYPE, IN_PATH, 0}, /* of the RFC's drafts */
     {"slot-id", KIND_SLOT_ID, IN_PATH, 0},
     {"library-version", KIND_VERSION, IN_PATH, 0},
     {"usage", KIND_USAGE, IN_PATH | IN_CARD_ONLY, 0},

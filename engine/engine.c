@@ -247,14 +247,12 @@ static struct engine_state *engine_state_new(void)
     return state;
 }
 
-static int engine_bind(ENGINE *e, const char *id)
+static int engine_bind(ENGINE *e, const char *wanted)
 {
+    const char *id = engine_id(wanted);
     struct engine_state *state;
-    const char *name = "tessera";
 
-    if (id != NULL && strcmp(id, "pkcs11") == 0)
-        name = "pkcs11";
-    else if (id != NULL && strcmp(id, name) != 0)
+    if (id == NULL)
         return 0;
     if (!CRYPTO_THREAD_run_once(&state_once, engine_reserve_state)
         || state_index < 0)
@@ -264,7 +262,7 @@ static int engine_bind(ENGINE *e, const char *id)
         engine_state_free(state);
         return 0;
     }
-    return ENGINE_set_id(e, name)
+    return ENGINE_set_id(e, id)
            && ENGINE_set_name(e, "tessera: keys that never leave the card")
            && ENGINE_set_init_function(e, engine_init)
            && ENGINE_set_destroy_function(e, engine_destroy)

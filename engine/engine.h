@@ -34,6 +34,9 @@ struct engine_state {
     OSSL_PROVIDER *provider;  /* our own, or NULL: the configuration's */
 };
 
+/* id.c: the id to be known by, or NULL: the one wanted is not ours. */
+const char *engine_id(const char *wanted);
+
 /* load.c */
 
 /*

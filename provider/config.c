@@ -161,6 +161,7 @@ static int read_pin(const struct prov_ctx *ctx, struct prov_config *config)
 
 /* --- Login ---------------------------------------------------------------- */
 
+/* Nothing public costs a login, unless it must: so "never" is "auto" here. */
 static int read_login_behavior(const struct prov_ctx *ctx,
                                struct prov_config *config)
 {
@@ -170,8 +171,7 @@ static int read_login_behavior(const struct prov_ctx *ctx,
     if (value == NULL)
         return 0;
     config->login_always = strcmp(value, "always") == 0;
-    config->no_login = strcmp(value, "never") == 0;
-    if (!config->login_always && !config->no_login
+    if (!config->login_always && strcmp(value, "never") != 0
         && strcmp(value, "auto") != 0)
         return card_fail(CARD_E_CONFIG, "%s in the section of provider %s: "
                          "\"auto\", \"always\" or \"never\"", key, ctx->name);
@@ -185,21 +185,15 @@ static bool is_yes(const char *value)
 }
 
 /* libp11's: it takes whatever it does not know for no. */
-static int read_force_login(const struct prov_ctx *ctx,
-                            struct prov_config *config)
+static void read_force_login(const struct prov_ctx *ctx,
+                             struct prov_config *config)
 {
     const char *value = config_value(ctx, "force_login");
 
     if (value == NULL)
         value = config_environment("PKCS11_FORCE_LOGIN");
-    if (value == NULL || !is_yes(value))
-        return 0;
-    if (config->no_login)
-        return card_fail(CARD_E_CONFIG, "force_login contradicts pkcs11-module-"
-                         "login-behavior in the section of provider %s",
-                         ctx->name);
-    config->login_always = true;
-    return 0;
+    if (value != NULL && is_yes(value))
+        config->login_always = true;
 }
 
 /* --- All of it ------------------------------------------------------------ */
@@ -231,13 +225,13 @@ int config_read(struct prov_ctx *ctx, struct prov_config *out)
     if ((rc = config_check_keys(ctx)) < 0
         || (rc = read_choices(ctx, &config)) < 0
         || (rc = read_login_behavior(ctx, &config)) < 0
-        || (rc = read_force_login(ctx, &config)) < 0
         || (rc = config_read_modules(ctx, &config)) < 0
         || (rc = read_pin(ctx, &config)) < 0
         || (rc = config_open_log(ctx, &config)) < 0) {
         config_clear(&config);
         return rc;
     }
+    read_force_login(ctx, &config);
     config_explain_keys(ctx, &config);
     *out = config;
     return 0;

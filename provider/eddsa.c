@@ -61,7 +61,8 @@ static int start(struct sig_ctx *ctx, enum sig_operation operation,
 {
     if (md != NULL && md[0] != '\0')
         return prov_refuse(ctx->prov, CARD_E_ARGUMENT, "Ed25519 and Ed448 hash "
-                           "the message themselves: name no digest, not %s", md);
+                           "the message themselves: name no digest, not %s",
+                           md);
     if (!sig_start(ctx, operation, key))
         return 0;
     ctx->message = true;

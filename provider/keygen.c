@@ -111,7 +111,7 @@ int prov_keygen_set_template(void *genctx, void *templ)
 
 /* --- Parameters ---------------------------------------------------------- */
 
-/* "" fits nowhere, and is refused as such. */
+/* What is no text counts as "". */
 static const char *get_text(const OSSL_PARAM *p)
 {
     const char *text = NULL;
@@ -343,9 +343,9 @@ void *prov_keygen(void *genctx, OSSL_CALLBACK *cb, void *arg)
     (void)cb;
     (void)arg;
     if (gen->uri == NULL) {
-        prov_refuse(gen->prov, CARD_E_ARGUMENT, "keys are made on a token: name "
-                    "it, as in -pkeyopt pkcs11_uri:'pkcs11:token=x;object=y'; "
-                    "a key in a file is the default provider's to make");
+        prov_refuse(gen->prov, CARD_E_ARGUMENT, "keys are made on a token: "
+                    "name it, as in -pkeyopt pkcs11_uri:'pkcs11:token=x;"
+                    "object=y'; a key in a file is the default provider's");
         return NULL;
     }
     return prov_result(gen->prov, generate(gen, &key)) ? key : NULL;

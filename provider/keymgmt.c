@@ -33,7 +33,6 @@ static struct prov_key *make_key(struct prov_ctx *ctx)
     return key;
 }
 
-/* In the order of preference where the card layer's type stands for two. */
 static const struct prov_key_type types[] = {
     {"RSA", CARD_KEY_RSA},         {"RSA-PSS", CARD_KEY_RSA},
     {"EC", CARD_KEY_EC},           {"ED25519", CARD_KEY_ED25519},

@@ -92,7 +92,6 @@ static int open_cards(struct prov_ctx *ctx)
     settings.modules = config.modules;
     settings.module_count = config.module_count;
     settings.check_tokens = config.check_tokens;
-    settings.no_login = config.no_login;
     settings.login_always = config.login_always;
     if (config_has_log(&config)) {
         settings.log = config_log;

@@ -68,8 +68,7 @@ struct prov_config {
     bool hide_size;         /* see prov_key_hides_size */
     struct card_module modules[PROV_MAX_MODULES]; /* strings lent */
     size_t module_count;
-    bool check_tokens;      /* as card_settings have these three */
-    bool no_login;
+    bool check_tokens;      /* as card_settings have these two */
     bool login_always;
     tessera_vlog_fn *vlog;  /* a program's own log, or NULL */
     int log_fd;             /* -1: no log */
@@ -158,8 +157,8 @@ struct prov_key_type {
 };
 
 /*
- * keymgmt.c: what an EVP_PKEY of ours points at. Constant once made; `public`
- * and `type` are NULL until an import was tried.
+ * keymgmt.c: what an EVP_PKEY of ours points at. Constant once made, but for
+ * what becomes a peer's key: its `public` and `type` are NULL until an import.
  */
 struct prov_key {
     atomic_uint refs;

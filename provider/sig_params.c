@@ -102,8 +102,9 @@ static int stock_number(const struct sig_ctx *ctx, const char *name)
 
 static int pad_mode(const struct sig_ctx *ctx)
 {
-    return ctx->stock == NULL ? RSA_PKCS1_PADDING
-                              : stock_number(ctx, OSSL_SIGNATURE_PARAM_PAD_MODE);
+    if (ctx->stock == NULL)
+        return RSA_PKCS1_PADDING;
+    return stock_number(ctx, OSSL_SIGNATURE_PARAM_PAD_MODE);
 }
 
 /* Whether the card pads so: told when it is asked for, before any hashing. */
@@ -179,8 +180,8 @@ static int describe_pss(const struct sig_ctx *ctx, struct card_tbs *tbs)
         return card_fail(CARD_E_UNSUPPORTED, "%s makes no RSA-PSS with %s and "
                          "%s", prov_key_name(ctx->key), ctx->md->name, name);
     if (salt < 0 || salt > max_salt(ctx))
-        return card_fail(CARD_E_UNSUPPORTED, "no room for that salt in a signature"
-                         " of %zu bytes", prov_key_size(ctx->key));
+        return card_fail(CARD_E_UNSUPPORTED, "no room for that salt in a "
+                         "signature of %zu bytes", prov_key_size(ctx->key));
     tbs->padding = CARD_PAD_PSS;
     tbs->hash = ctx->md->hash;
     tbs->mgf_hash = mgf->hash;

@@ -191,7 +191,7 @@ static const struct {
 } pad_modes[] = {{OSSL_PKEY_RSA_PAD_MODE_PKCSV15, RSA_PKCS1_PADDING},
                  {OSSL_PKEY_RSA_PAD_MODE_PSS, RSA_PKCS1_PSS_PADDING},
                  {OSSL_PKEY_RSA_PAD_MODE_OAEP, RSA_PKCS1_OAEP_PADDING},
-                 {"oeap", RSA_PKCS1_OAEP_PADDING}, /* what libcrypto takes too */
+                 {"oeap", RSA_PKCS1_OAEP_PADDING}, /* libcrypto's slip */
                  {OSSL_PKEY_RSA_PAD_MODE_NONE, RSA_NO_PADDING}};
 
 int software_pad_mode(const OSSL_PARAM *param)
