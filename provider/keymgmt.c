@@ -143,7 +143,7 @@ static OSSL_FUNC_keymgmt_gettable_params_fn rsa_gettable_params,
     ec_gettable_params, raw_gettable_params;
 static OSSL_FUNC_keymgmt_get_params_fn key_get_params;
 static OSSL_FUNC_keymgmt_query_operation_name_fn rsa_operation_name,
-    ec_operation_name;
+    ec_operation_name, ed25519_operation_name, ed448_operation_name;
 
 /* --- Life ---------------------------------------------------------------- */
 
@@ -443,23 +443,32 @@ static int key_get_params(void *keydata, OSSL_PARAM params[])
 
 /* --- Tables -------------------------------------------------------------- */
 
-/* Where a key's operations are called like its type, nothing is to be told. */
 static const char *rsa_operation_name(int operation)
 {
-    (void)operation;
-    return "RSA";
+    return operation == OSSL_OP_SIGNATURE ? PROV_SIGN_RSA : "RSA";
 }
 
 static const char *ec_operation_name(int operation)
 {
     switch (operation) {
     case OSSL_OP_SIGNATURE:
-        return "ECDSA";
+        return PROV_SIGN_EC;
     case OSSL_OP_KEYEXCH:
         return "ECDH";
     default:
         return NULL;
     }
+}
+
+/* NULL: the operation is called like the key. */
+static const char *ed25519_operation_name(int operation)
+{
+    return operation == OSSL_OP_SIGNATURE ? PROV_SIGN_ED25519 : NULL;
+}
+
+static const char *ed448_operation_name(int operation)
+{
+    return operation == OSSL_OP_SIGNATURE ? PROV_SIGN_ED448 : NULL;
 }
 
 #define COMMON_FUNCTIONS                                                       \
@@ -534,6 +543,8 @@ static const OSSL_DISPATCH ed25519_functions[] = {
     RAW_FUNCTIONS,
     KEYGEN_FUNCTIONS,
     {OSSL_FUNC_KEYMGMT_LOAD, (void (*)(void))load_ed25519},
+    {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME,
+     (void (*)(void))ed25519_operation_name},
     {OSSL_FUNC_KEYMGMT_GEN_INIT, (void (*)(void))prov_keygen_init_ed25519},
     {0, NULL}};
 
@@ -543,6 +554,8 @@ static const OSSL_DISPATCH ed448_functions[] = {
     RAW_FUNCTIONS,
     KEYGEN_FUNCTIONS,
     {OSSL_FUNC_KEYMGMT_LOAD, (void (*)(void))load_ed448},
+    {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME,
+     (void (*)(void))ed448_operation_name},
     {OSSL_FUNC_KEYMGMT_GEN_INIT, (void (*)(void))prov_keygen_init_ed448},
     {0, NULL}};
 

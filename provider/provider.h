@@ -32,6 +32,16 @@ enum {
     PROV_MD_NAME_MAX = 50  /* as libcrypto's OSSL_MAX_NAME_SIZE */
 };
 
+/*
+ * Our own names for what our keys sign with, beside the standard ones: for a
+ * name that it knows libcrypto first offers the key to the default provider,
+ * which costs a sixth of EVP_DigestSignInit and always fails.
+ */
+#define PROV_SIGN_RSA "TESSERA-RSA"
+#define PROV_SIGN_EC "TESSERA-ECDSA"
+#define PROV_SIGN_ED25519 "TESSERA-ED25519"
+#define PROV_SIGN_ED448 "TESSERA-ED448"
+
 /* An algorithm we offer; a row without names ends a table. */
 struct prov_algorithm {
     const char *names;      /* with aliases, separated by ':' */

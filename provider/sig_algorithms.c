@@ -226,5 +226,9 @@ const struct prov_algorithm prov_signatures[] = {
     {"ECDSA", "", sig_functions, "ECDSA signature by a card"},
     {PROV_NAMES_ED25519, "", eddsa_functions, "Ed25519 signature by a card"},
     {PROV_NAMES_ED448, "", eddsa_functions, "Ed448 signature by a card"},
+    {PROV_SIGN_RSA, "", sig_functions, "RSA signature by a card"},
+    {PROV_SIGN_EC, "", sig_functions, "ECDSA signature by a card"},
+    {PROV_SIGN_ED25519, "", eddsa_functions, "Ed25519 signature by a card"},
+    {PROV_SIGN_ED448, "", eddsa_functions, "Ed448 signature by a card"},
     NAMED_ALGORITHMS
     {NULL, NULL, NULL, NULL}};
