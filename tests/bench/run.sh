@@ -1,5 +1,6 @@
 #!/bin/bash
-# run.sh [BUILD]: measure, and print one line per figure: name, value, unit.
+# run.sh [BUILD [cards|p11] [--peer KIND:PATH]...]: measure, and print one line
+# per figure: name, value, unit. For PKCS#11 modules, see p11.sh. For cards,
 # APDUs are counted by the simulated card behind a real pcscd, T=0, GET RESPONSE
 # included. Times are differences of medians of interleaved runs.
 set -eu
@@ -7,6 +8,17 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 export top
 if [ "${BENCH_INSIDE:-}" != yes ]; then
     build=$(cd "${1:-$top/build/dev}" && pwd)
+    shift $(($# > 0))
+    part=all
+    case ${1:-} in
+    cards | p11)
+        part=$1
+        shift
+        ;;
+    esac
+    if [ "$part" = p11 ]; then
+        exec "$top/tests/bench/p11.sh" "$build" "$@"
+    fi
     story_work=$(mktemp -d)
     export build story_work BENCH_INSIDE=yes
     export SIM_PCSCD_LOG=$story_work/pcscd.debug
@@ -14,6 +26,7 @@ if [ "${BENCH_INSIDE:-}" != yes ]; then
     . "$top/tests/e2e/world.sh"
     enter_world "$0" && status=0 || status=$?
     rm -rf "$story_work"
+    [ "$part" = cards ] || "$top/tests/bench/p11.sh" "$build" "$@" || status=1
     exit $status
 fi
 # shellcheck source=tests/e2e/story.sh
