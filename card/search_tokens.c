@@ -276,9 +276,11 @@ static void open_module(struct card_search *s, struct p11_module *m,
 static int open_all(struct card_search *s, struct open_tokens *open)
 {
     const struct card_context *ctx = s->context;
-    struct p11_slot_list *list = calloc(1, sizeof(*list));
+    struct p11_slot_list *list;
 
-    if (list == NULL)
+    if (p11_is_inside())
+        return card_fail(CARD_E_BUSY, "a PKCS#11 module looks for a token");
+    if ((list = calloc(1, sizeof(*list))) == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
     for (size_t i = 0; i < ctx->settings.module_count; i++)
         open_module(s, ctx->modules[i], list, open);

@@ -162,6 +162,8 @@ int use_key(struct card_key *key, struct key_use *use)
     int rc = CARD_E_RESET;
 
     card_error_clear();
+    if (key->card->slot != NULL && p11_is_inside())
+        return card_fail(CARD_E_BUSY, "%s: a PKCS#11 module uses it", key->name);
     if (is_concurrent(key->card))
         rc = use_at_once(key, use);
     if (!is_concurrent(key->card) || session_was_lost(rc))

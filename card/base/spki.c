@@ -14,6 +14,10 @@ enum { INTEGER = 0x02, BIT_STRING = 0x03, SEQUENCE = 0x30 };
 static const uint8_t rsa_algorithm[] = {0x30, 0x0D, 0x06, 0x09, 0x2A,
                                         0x86, 0x48, 0x86, 0xF7, 0x0D,
                                         0x01, 0x01, 0x01, 0x05, 0x00};
+/* id-RSASSA-PSS, 1.2.840.113549.1.1.10, without parameters */
+static const uint8_t pss_algorithm[] = {0x30, 0x0B, 0x06, 0x09, 0x2A,
+                                        0x86, 0x48, 0x86, 0xF7, 0x0D,
+                                        0x01, 0x01, 0x0A};
 /* id-ecPublicKey, 1.2.840.10045.2.1 */
 static const uint8_t ec_oid[] = {0x06, 0x07, 0x2A, 0x86, 0x48,
                                  0xCE, 0x3D, 0x02, 0x01};
@@ -65,12 +69,13 @@ static int put_unsigned(struct buf *out, struct bytes number, const char *name)
     return wrap(out, start, INTEGER);
 }
 
-static int put_rsa(struct buf *out, struct bytes modulus, struct bytes exponent)
+static int put_rsa(struct buf *out, struct bytes algorithm,
+                   struct bytes modulus, struct bytes exponent)
 {
     size_t spki = out->len, bits, key;
     int rc;
 
-    if ((rc = buf_put(out, BYTES_OF(rsa_algorithm))) < 0)
+    if ((rc = buf_put(out, algorithm)) < 0)
         return rc;
     bits = out->len;
     if ((rc = buf_put_u8(out, 0)) < 0)
@@ -113,7 +118,16 @@ int spki_rsa(struct bytes modulus, struct bytes exponent, struct buf *out)
 {
     size_t start = out->len;
 
-    return keep(out, start, put_rsa(out, modulus, exponent));
+    return keep(out, start, put_rsa(out, BYTES_OF(rsa_algorithm), modulus,
+                                    exponent));
+}
+
+int spki_rsa_pss(struct bytes modulus, struct bytes exponent, struct buf *out)
+{
+    size_t start = out->len;
+
+    return keep(out, start, put_rsa(out, BYTES_OF(pss_algorithm), modulus,
+                                    exponent));
 }
 
 /* One object with a tag of one byte and a length in its shortest form. */

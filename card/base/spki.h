@@ -13,6 +13,9 @@
 /* rsaEncryption (RFC 3279 2.3.1); big-endian, leading zeros are allowed. */
 int spki_rsa(struct bytes modulus, struct bytes exponent, struct buf *out);
 
+/* The same as id-RSASSA-PSS without parameters (RFC 4055 3.1): any hash. */
+int spki_rsa_pss(struct bytes modulus, struct bytes exponent, struct buf *out);
+
 /*
  * id-ecPublicKey (RFC 5480 2.1.1).
  *
@@ -26,5 +29,11 @@ int spki_ec(struct bytes params, struct bytes point, struct buf *out);
  * of the key. CARD_E_ARGUMENT for the other types.
  */
 int spki_rfc8410(enum card_key_type type, struct bytes key, struct buf *out);
+
+/*
+ * ML-DSA (RFC 9881) and ML-KEM (RFC 9935) from the encoded key of FIPS 204 or
+ * FIPS 203. CARD_E_ARGUMENT for the other types.
+ */
+int spki_ml(enum card_key_type type, struct bytes key, struct buf *out);
 
 #endif

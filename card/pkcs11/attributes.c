@@ -9,7 +9,7 @@
 
 #include "card/base/spki.h"
 
-enum { MAX_WANTED = 12 };
+enum { MAX_WANTED = 16 };
 
 /* A template, and where each answer's length goes. */
 struct wanted {
@@ -53,6 +53,7 @@ static void want_for(struct attributes *a, enum card_kind kind,
     want(w, CKA_DECRYPT, &a->decrypt, sizeof(a->decrypt));
     want(w, CKA_DERIVE, &a->derive, sizeof(a->derive));
     want(w, CKA_ALWAYS_AUTHENTICATE, &a->always_auth, sizeof(a->always_auth));
+    want_buf(w, CKA_ALLOWED_MECHANISMS, &a->allowed);
 }
 
 int attributes_new(enum card_kind kind, struct attributes **out)
@@ -69,6 +70,8 @@ int attributes_new(enum card_kind kind, struct attributes **out)
     a->exponent = (struct buf)BUF_ON(a->exponent_space);
     a->params = (struct buf)BUF_ON(a->params_space);
     a->point = (struct buf)BUF_ON(a->point_space);
+    a->allowed.data = (uint8_t *)a->allowed_space;
+    a->allowed.cap = sizeof(a->allowed_space);
     if (kind == CARD_KIND_CERT && (rc = buf_new(&a->value, CARD_MAX_FILE)) < 0)
         free(a);
     *out = a;
@@ -174,7 +177,8 @@ int attributes_public_half(const struct attributes *a, struct buf *spki)
     enum card_key_type type = type_of_curve(params);
 
     if (a->type == CKK_RSA && a->modulus.len > 0 && a->exponent.len > 0)
-        return spki_rsa(buf_view(&a->modulus), buf_view(&a->exponent), spki);
+        return (attributes_pss_only(a) ? spki_rsa_pss : spki_rsa)(
+            buf_view(&a->modulus), buf_view(&a->exponent), spki);
     if (a->type == CKK_RSA || params.len == 0 || a->point.len == 0)
         return 0;
     return type == CARD_KEY_EC
@@ -198,25 +202,76 @@ static bool is_set(CK_BBOOL flag)
     return flag != CK_FALSE;
 }
 
+static const struct {
+    CK_MECHANISM_TYPE mechanism;
+    unsigned can; /* enum card_can */
+} mechanisms[] = {
+    {CKM_RSA_PKCS, CARD_CAN_PKCS1 | CARD_CAN_DECRYPT_PKCS1},
+    {CKM_RSA_PKCS_PSS, CARD_CAN_PSS},
+    {CKM_RSA_PKCS_OAEP, CARD_CAN_DECRYPT_OAEP},
+    {CKM_RSA_X_509, CARD_CAN_RAW_SIGN | CARD_CAN_DECRYPT_RAW},
+    {CKM_ECDSA, CARD_CAN_ECDSA},
+    {CKM_EDDSA, CARD_CAN_EDDSA},
+    {CKM_ECDH1_DERIVE, CARD_CAN_DERIVE},
+};
+
+enum {
+    RSA_SIGNS = CARD_CAN_PKCS1 | CARD_CAN_PSS | CARD_CAN_RAW_SIGN,
+    RSA_DECRYPTS = CARD_CAN_DECRYPT_PKCS1 | CARD_CAN_DECRYPT_OAEP |
+                   CARD_CAN_DECRYPT_RAW
+};
+
+unsigned attributes_mechanisms_can(const CK_MECHANISM_TYPE *list, size_t count)
+{
+    unsigned can = 0;
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < nitems(mechanisms); j++)
+            if (mechanisms[j].mechanism == list[i])
+                can |= mechanisms[j].can;
+    return can;
+}
+
+/* CKA_ALLOWED_MECHANISMS; a key without it may do whatever its token can. */
+static unsigned allowed(const struct attributes *a)
+{
+    return a->allowed.len == 0
+               ? ~0U
+               : attributes_mechanisms_can(a->allowed_space,
+                                           a->allowed.len /
+                                               sizeof(a->allowed_space[0]));
+}
+
+static unsigned of_type(enum card_key_type type)
+{
+    switch (type) {
+    case CARD_KEY_RSA:
+        return RSA_SIGNS | RSA_DECRYPTS;
+    case CARD_KEY_EC:
+        return CARD_CAN_ECDSA | CARD_CAN_DERIVE;
+    case CARD_KEY_ED25519:
+    case CARD_KEY_ED448:
+        return CARD_CAN_EDDSA;
+    default:
+        return CARD_CAN_DERIVE;
+    }
+}
+
 unsigned attributes_can(const struct p11_token *priv,
                         const struct attributes *a, enum card_key_type type)
 {
-    const unsigned decrypts = CARD_CAN_DECRYPT_PKCS1 | CARD_CAN_DECRYPT_OAEP |
-                              CARD_CAN_DECRYPT_RAW;
+    const unsigned signs = RSA_SIGNS | CARD_CAN_ECDSA | CARD_CAN_EDDSA;
+    unsigned may = (is_set(a->sign) ? signs : 0U) |
+                   (is_set(a->decrypt) ? (unsigned)RSA_DECRYPTS : 0U) |
+                   (is_set(a->derive) ? (unsigned)CARD_CAN_DERIVE : 0U);
 
-    switch (type) {
-    case CARD_KEY_RSA:
-        return priv->can_rsa & ((is_set(a->sign) ? ~decrypts : 0) |
-                                (is_set(a->decrypt) ? decrypts : 0));
-    case CARD_KEY_EC:
-        return (is_set(a->sign) ? priv->can_ec : 0) |
-               (is_set(a->derive) ? priv->can_derive : 0);
-    case CARD_KEY_ED25519:
-    case CARD_KEY_ED448:
-        return is_set(a->sign) ? priv->can_eddsa : 0;
-    default:
-        return is_set(a->derive) ? priv->can_derive : 0;
-    }
+    return priv->can & allowed(a) & may & of_type(type);
+}
+
+bool attributes_pss_only(const struct attributes *a)
+{
+    return a->type == CKK_RSA && a->allowed.len > 0 &&
+           (allowed(a) & RSA_SIGNS) == CARD_CAN_PSS;
 }
 
 static unsigned uses_of(const struct attributes *a)

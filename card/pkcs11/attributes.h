@@ -9,7 +9,8 @@
 enum {
     P11_SPKI_MAX = 2 * CARD_MAX_SIGNATURE + 64,
     P11_POINT_MAX = 160, /* of P-521, wrapped */
-    P11_PARAMS_MAX = 64
+    P11_PARAMS_MAX = 64,
+    P11_MAX_ALLOWED = 64
 };
 
 /* All we ask of any object; what it has not is empty or false. */
@@ -18,7 +19,9 @@ struct attributes {
     CK_BBOOL sign, decrypt, derive, always_auth;
     CK_ULONG category; /* of certificates: 2 is an authority */
     struct buf id, label, modulus, exponent, params, point;
+    struct buf allowed; /* of CK_MECHANISM_TYPE */
     struct buf value; /* of certificates; on the heap */
+    CK_MECHANISM_TYPE allowed_space[P11_MAX_ALLOWED];
     uint8_t id_space[CARD_ID_MAX], label_space[CARD_LABEL_MAX - 1];
     uint8_t modulus_space[CARD_MAX_SIGNATURE];
     uint8_t exponent_space[CARD_MAX_SIGNATURE];
@@ -42,6 +45,11 @@ int attributes_key(const struct token *t, const struct attributes *a,
 /* Enum card_can of a private key: what it may, of what the token can. */
 unsigned attributes_can(const struct p11_token *priv,
                         const struct attributes *a, enum card_key_type type);
+/* Enum card_can for a list of mechanisms. */
+unsigned attributes_mechanisms_can(const CK_MECHANISM_TYPE *list,
+                                   size_t count);
+/* An RSA key that may sign PSS alone: what OpenSSL calls an RSA-PSS key. */
+bool attributes_pss_only(const struct attributes *a);
 void attributes_cert(const struct attributes *a, struct card_cert_info *out);
 
 #endif

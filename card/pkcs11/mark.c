@@ -110,7 +110,17 @@ int p11_mark_lock(const struct p11_identity *token, int *fd)
                      "and does not end", token->label);
 }
 
+/* Told, not only closed: a child forked meanwhile has the descriptor too. */
 void p11_mark_unlock(int *fd)
+{
+    if (*fd >= 0) {
+        flock(*fd, LOCK_UN);
+        close(*fd);
+    }
+    *fd = -1;
+}
+
+void p11_mark_forget(int *fd)
 {
     if (*fd >= 0)
         close(*fd);

@@ -38,27 +38,11 @@ static struct {
     struct lock lock;
     bool usable; /* the lock */
     struct p11_module *modules;
-    atomic_bool ending;
 } registry = {.once = PTHREAD_ONCE_INIT};
-
-/*
- * Runs before OPENSSL_cleanup, which was registered earlier, and before the
- * destructors of the modules, after which none may be called.
- */
-static void note_ending(void)
-{
-    atomic_store(&registry.ending, true);
-}
 
 static void init_registry(void)
 {
-    registry.usable = lock_init(&registry.lock) == 0 &&
-                      atexit(note_ending) == 0;
-}
-
-bool p11_is_ending(void)
-{
-    return atomic_load(&registry.ending);
+    registry.usable = lock_init(&registry.lock) == 0 && p11_gate_init();
 }
 
 /* ---- counting ------------------------------------------------------------ */
@@ -125,17 +109,21 @@ struct p11_module *p11_module_ref(struct p11_module *module)
  */
 static bool finalise(struct p11_module *m)
 {
+    bool inside = p11_enter() == 0;
     bool child = lock_take(&m->lock);
     bool done = m->ctx == NULL;
 
-    if (!done && !child && !m->foreign && !p11_is_ending()) {
+    if (!done && !child && !m->foreign && inside) {
         ERR_set_mark();
         PKCS11_CTX_unload(m->ctx);
         PKCS11_CTX_free(m->ctx);
         ERR_pop_to_mark();
+        m->f->C_Finalize(NULL); /* done, but where our list has its own state */
         done = true;
     }
     lock_release(&m->lock);
+    if (inside)
+        p11_leave();
     return done;
 }
 
@@ -166,7 +154,8 @@ void p11_module_put(struct p11_module *module)
 /* Those we call: a list with a hole is no PKCS#11 module. */
 static bool is_complete(const CK_FUNCTION_LIST *f)
 {
-    return f != NULL && f->C_GetInfo != NULL && f->C_GetSlotList != NULL &&
+    return f != NULL && f->C_Initialize != NULL && f->C_Finalize != NULL &&
+           f->C_GetInfo != NULL && f->C_GetSlotList != NULL &&
            f->C_GetSlotInfo != NULL && f->C_GetTokenInfo != NULL &&
            f->C_GetMechanismList != NULL && f->C_OpenSession != NULL &&
            f->C_CloseSession != NULL && f->C_GetSessionInfo != NULL &&
@@ -201,62 +190,88 @@ static int find_functions(const char *path, CK_FUNCTION_LIST **out)
     return 0;
 }
 
-/* Some that stand for a service refuse when many connect at a time. */
-static PKCS11_CTX *initialise(const struct p11_module *m)
+/*
+ * By our own list of functions first, which tells whether somebody else has
+ * done it, and why not: and some modules, p11-kit's client for one, give each
+ * who asks a list with a state of its own. Some that stand for a service refuse
+ * when many connect at a time.
+ */
+static CK_RV initialise(const struct p11_module *m)
+{
+    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK,
+                                 .pReserved = m->args};
+    CK_RV rv = CKR_OK;
+
+    for (int tries = 0; tries < LOAD_TRIES; tries++) {
+        if (tries > 0)
+            usleep((useconds_t)(LOAD_PAUSE_US << tries));
+        rv = m->f->C_Initialize(&args);
+        if (rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED)
+            break;
+    }
+    return rv;
+}
+
+/* libp11's hold on the module, which its unloading ends. */
+static PKCS11_CTX *new_context(const struct p11_module *m)
 {
     PKCS11_CTX *ctx = PKCS11_CTX_new();
 
     if (ctx == NULL)
         return NULL;
     PKCS11_CTX_init_args(ctx, m->args);
-    for (int tries = 0; tries < LOAD_TRIES; tries++) {
-        if (tries > 0)
-            usleep((useconds_t)(LOAD_PAUSE_US << tries));
-        if (PKCS11_CTX_load(ctx, m->path) == 0)
-            return ctx;
-    }
+    if (PKCS11_CTX_load(ctx, m->path) == 0)
+        return ctx;
     PKCS11_CTX_free(ctx);
     return NULL;
 }
 
-static int no_service(const struct p11_module *m)
+/*
+ * With the module's lock held. In a forked child it is known from the parent
+ * whose the module is.
+ */
+static int load(struct p11_module *m, bool child)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-    return card_fail(CARD_E_NO_SERVICE, "%s does not initialise: %s", m->path,
-                     reason != NULL ? reason : "no reason given");
-}
-
-/* With the module's lock held. */
-static int load(struct p11_module *m)
-{
-    CK_INFO info;
+    bool first = m->f == NULL;
+    CK_RV rv;
     int rc = 0;
 
-    if (m->f == NULL && (rc = find_functions(m->path, &m->f)) < 0)
+    if (first && (rc = find_functions(m->path, &m->f)) < 0)
         return rc;
-    ERR_set_mark();
-    m->foreign = m->f->C_GetInfo(&info) == CKR_OK;
-    if ((m->ctx = initialise(m)) == NULL)
-        rc = no_service(m);
+    rv = initialise(m);
+    if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
+        p11_error(rv, "C_Initialize");
+        return card_fail_in(CARD_E_NO_SERVICE, "%s", m->path);
+    }
+    if (!child)
+        m->foreign = rv == CKR_CRYPTOKI_ALREADY_INITIALIZED;
+    ERR_set_mark(); /* what libp11 finds wrong is said in our words */
+    if ((m->ctx = new_context(m)) == NULL)
+        rc = card_fail(CARD_E_NO_SERVICE, "%s does not load", m->path);
     ERR_pop_to_mark();
+    /* Before what the module has registered for the end until now. */
+    if (first)
+        atexit(p11_end);
     return rc;
 }
 
 int p11_module_functions(struct p11_module *module, CK_RV rv,
                          CK_FUNCTION_LIST **out)
 {
-    int rc = 0;
+    bool child;
+    int rc;
 
-    if (p11_is_ending())
-        return card_fail(CARD_E_NO_SERVICE, "the process is ending");
+    if ((rc = p11_enter()) < 0)
+        return rc;
     /* In a forked child the context, and what it guards, is the parent's. */
-    if (lock_take(&module->lock) || rv == CKR_CRYPTOKI_NOT_INITIALIZED)
+    child = lock_take(&module->lock);
+    if (child || rv == CKR_CRYPTOKI_NOT_INITIALIZED)
         module->ctx = NULL;
     if (module->ctx == NULL)
-        rc = load(module);
+        rc = load(module, child);
     *out = module->f;
     lock_release(&module->lock);
+    p11_leave();
     return rc;
 }
 
@@ -288,10 +303,14 @@ int p11_module_library(struct p11_module *module, struct p11_library *out)
     int rc;
 
     memset(&info, 0, sizeof(info));
-    if ((rc = p11_module_functions(module, CKR_OK, &f)) < 0)
+    if ((rc = p11_enter()) < 0)
         return rc;
-    if ((rv = f->C_GetInfo(&info)) != CKR_OK)
-        return p11_error(rv, "C_GetInfo");
+    if ((rc = p11_module_functions(module, CKR_OK, &f)) == 0 &&
+        (rv = f->C_GetInfo(&info)) != CKR_OK)
+        rc = p11_error(rv, "C_GetInfo");
+    p11_leave();
+    if (rc < 0)
+        return rc;
     p11_text(info.libraryDescription, sizeof(info.libraryDescription),
              out->description, sizeof(out->description));
     p11_text(info.manufacturerID, sizeof(info.manufacturerID),
@@ -352,7 +371,7 @@ static void add_slot(CK_FUNCTION_LIST *f, CK_SLOT_ID id,
     out->count++;
 }
 
-int p11_module_slots(struct p11_module *module, struct p11_slot_list *out)
+static int list_slots(struct p11_module *module, struct p11_slot_list *out)
 {
     CK_SLOT_ID ids[P11_MAX_SLOTS];
     CK_FUNCTION_LIST *f;
@@ -379,6 +398,17 @@ int p11_module_slots(struct p11_module *module, struct p11_slot_list *out)
     return 0;
 }
 
+int p11_module_slots(struct p11_module *module, struct p11_slot_list *out)
+{
+    int rc = p11_enter();
+
+    if (rc < 0)
+        return rc;
+    rc = list_slots(module, out);
+    p11_leave();
+    return rc;
+}
+
 int p11_module_slot_words(struct p11_module *module, unsigned long id,
                           char description[65], char manufacturer[33])
 {
@@ -388,10 +418,14 @@ int p11_module_slot_words(struct p11_module *module, unsigned long id,
     int rc;
 
     memset(&info, 0, sizeof(info));
-    if ((rc = p11_module_functions(module, CKR_OK, &f)) < 0)
+    if ((rc = p11_enter()) < 0)
         return rc;
-    if ((rv = f->C_GetSlotInfo(id, &info)) != CKR_OK)
-        return p11_error(rv, "C_GetSlotInfo");
+    if ((rc = p11_module_functions(module, CKR_OK, &f)) == 0 &&
+        (rv = f->C_GetSlotInfo(id, &info)) != CKR_OK)
+        rc = p11_error(rv, "C_GetSlotInfo");
+    p11_leave();
+    if (rc < 0)
+        return rc;
     p11_text(info.slotDescription, sizeof(info.slotDescription), description,
              65);
     p11_text(info.manufacturerID, sizeof(info.manufacturerID), manufacturer,

@@ -157,11 +157,14 @@ int p11_object_handle(struct token *t, const struct p11_session *session,
 {
     struct p11_object *o = object_of(key);
     struct handles h = {.list = NULL};
+    bool known;
     int rc = 0;
 
     (void)t;
+    /* In this order: who looks it up again stores the handle first. */
+    known = atomic_load(&o->generation) == session->generation + 1;
     *out = atomic_load(&o->handle);
-    if (atomic_load(&o->generation) == session->generation + 1)
+    if (known)
         return 0;
     find_handles(session, CARD_KIND_PRIVATE,
                  o->label[0] != '\0' ? o->label : NULL, &o->id, &h, &rc);
@@ -181,31 +184,6 @@ int p11_object_handle(struct token *t, const struct p11_session *session,
 
 /* ---- what the token can -------------------------------------------------- */
 
-static const struct {
-    CK_MECHANISM_TYPE mechanism;
-    unsigned rsa, ec, eddsa, derive; /* enum card_can */
-} mechanisms[] = {
-    {CKM_RSA_PKCS, CARD_CAN_PKCS1 | CARD_CAN_DECRYPT_PKCS1, 0, 0, 0},
-    {CKM_RSA_PKCS_PSS, CARD_CAN_PSS, 0, 0, 0},
-    {CKM_RSA_PKCS_OAEP, CARD_CAN_DECRYPT_OAEP, 0, 0, 0},
-    {CKM_RSA_X_509, CARD_CAN_RAW_SIGN | CARD_CAN_DECRYPT_RAW, 0, 0, 0},
-    {CKM_ECDSA, 0, CARD_CAN_ECDSA, 0, 0},
-    {CKM_EDDSA, 0, 0, CARD_CAN_EDDSA, 0},
-    {CKM_ECDH1_DERIVE, 0, 0, 0, CARD_CAN_DERIVE},
-};
-
-static void note_mechanism(struct p11_token *priv, CK_MECHANISM_TYPE m)
-{
-    for (size_t i = 0; i < nitems(mechanisms); i++) {
-        if (mechanisms[i].mechanism != m)
-            continue;
-        priv->can_rsa |= mechanisms[i].rsa;
-        priv->can_ec |= mechanisms[i].ec;
-        priv->can_eddsa |= mechanisms[i].eddsa;
-        priv->can_derive |= mechanisms[i].derive;
-    }
-}
-
 static int learn_mechanisms(struct token *t, const struct p11_session *s)
 {
     struct p11_token *priv = t->priv;
@@ -220,8 +198,7 @@ static int learn_mechanisms(struct token *t, const struct p11_session *s)
         return p11_error(rv, "C_GetMechanismList");
     if (count > P11_MAX_MECHANISMS)
         return card_fail(CARD_E_PROTOCOL, "%lu mechanisms", count);
-    for (CK_ULONG i = 0; i < count; i++)
-        note_mechanism(priv, list[i]);
+    priv->can = attributes_mechanisms_can(list, count);
     priv->mechanisms_known = true;
     return 0;
 }
@@ -270,9 +247,9 @@ static int public_from_object(struct finding *f,
     return rc;
 }
 
-/* Told by its own attributes, its public key object, or its certificate. */
+/* `rsa_pss`: the certificate comes first, it knows the key's parameters. */
 static int give_with_public(struct finding *f, const struct card_key_info *key,
-                            struct buf *spki)
+                            bool rsa_pss, struct buf *spki)
 {
     struct token_found found = {.kind = CARD_KIND_PRIVATE, .key = key};
     struct attributes *cert = NULL;
@@ -280,13 +257,10 @@ static int give_with_public(struct finding *f, const struct card_key_info *key,
 
     if (spki->len == 0)
         rc = public_from_object(f, key, spki);
-    found.der = buf_view(spki);
-    if (rc == 0 && spki->len == 0 &&
-        (rc = find_partner(f, CARD_KIND_CERT, key, &cert)) == 0) {
-        found.in_cert = true;
-        found.der = cert != NULL ? buf_view(&cert->value)
-                                 : bytes_from(NULL, 0);
-    }
+    if (rc == 0 && (spki->len == 0 || rsa_pss))
+        rc = find_partner(f, CARD_KIND_CERT, key, &cert);
+    found.in_cert = cert != NULL;
+    found.der = cert != NULL ? buf_view(&cert->value) : buf_view(spki);
     if (rc == 0 && found.der.len == 0)
         rc = card_fail(CARD_E_NOT_FOUND, "key \"%s\" has neither a public "
                        "half nor a certificate on the token", key->label);
@@ -310,7 +284,7 @@ static int give_private(struct finding *f, CK_OBJECT_HANDLE handle,
         (rc = attributes_public_half(a, &spki)) < 0)
         return rc;
     key.can = attributes_can(f->token->priv, a, key.type);
-    return give_with_public(f, &key, &spki);
+    return give_with_public(f, &key, attributes_pss_only(a), &spki);
 }
 
 static int give_public(struct finding *f, const struct attributes *a)

@@ -23,6 +23,21 @@ enum {
     P11_MAX_MECHANISMS = 1024
 };
 
+/* ---- gate.c: whoever calls a module is inside ---------------------------- */
+
+/*
+ * From enter to leave, by the same thread; they nest. A fork by another thread
+ * waits for those inside, 2 s at most, and keeps others out meanwhile: so enter
+ * before the lock of a slot or a module is taken, and never wait for a person
+ * inside. CARD_E_NO_SERVICE: the process is ending, no module is called.
+ */
+int p11_enter(void);
+void p11_leave(void);
+/* False: no memory. */
+bool p11_gate_init(void);
+/* For atexit: lets nobody in any more, and waits for those inside. */
+void p11_end(void);
+
 /* ---- module.c ------------------------------------------------------------ */
 
 /*
@@ -33,8 +48,6 @@ enum {
 int p11_module_functions(struct p11_module *module, CK_RV rv,
                          CK_FUNCTION_LIST **out);
 struct p11_module *p11_module_ref(struct p11_module *module);
-/* The process is ending: no module is called any more. */
-bool p11_is_ending(void);
 /* A field padded with blanks, as text: control characters become '?'. */
 void p11_text(const unsigned char *field, size_t len, char *out, size_t cap);
 void p11_identity_of(const CK_TOKEN_INFO *info, struct p11_identity *out);
@@ -111,6 +124,8 @@ CK_RV p11_consent(struct token *t, const struct p11_session *session);
  */
 int p11_mark_lock(const struct p11_identity *token, int *fd);
 void p11_mark_unlock(int *fd);
+/* In a forked child: it goes on holding for the parent. */
+void p11_mark_forget(int *fd);
 /*
  * A PIN was rejected by a token that does not show it (threat T8): from then
  * on stored PINs are held back.
@@ -164,7 +179,7 @@ int p11_generate(struct token *t, const struct card_key_request *request,
 struct p11_token {
     struct p11_object *objects;
     bool mechanisms_known;
-    unsigned can_rsa, can_ec, can_eddsa, can_derive; /* enum card_can */
+    unsigned can; /* enum card_can, by its mechanisms */
 };
 
 static inline struct p11_slot *p11_slot_of(const struct token *t)

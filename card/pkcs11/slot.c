@@ -126,7 +126,7 @@ static CK_RV open_session(struct p11_slot *s, CK_SESSION_HANDLE *out)
     }
 }
 
-int p11_session_take(struct p11_slot *slot, struct p11_session *out)
+static int take_session(struct p11_slot *slot, struct p11_session *out)
 {
     CK_RV rv = CKR_OK;
 
@@ -146,6 +146,15 @@ int p11_session_take(struct p11_slot *slot, struct p11_session *out)
         slot->checked = 0;
     lock_release(&slot->lock);
     return p11_error(rv, "C_OpenSession");
+}
+
+int p11_session_take(struct p11_slot *slot, struct p11_session *out)
+{
+    int rc = p11_enter();
+
+    if (rc == 0 && (rc = take_session(slot, out)) < 0)
+        p11_leave();
+    return rc;
 }
 
 /* What says that there is more wrong than this one operation. */
@@ -194,6 +203,7 @@ void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
     lock_release(&slot->lock);
     if (close)
         session->f->C_CloseSession(session->handle);
+    p11_leave();
 }
 
 /* ---- the token ----------------------------------------------------------- */
@@ -201,11 +211,15 @@ void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
 int p11_slot_info(struct p11_slot *slot, CK_TOKEN_INFO *info)
 {
     CK_RV rv;
+    int rc;
 
     if (slot->f == NULL)
         return card_fail(CARD_E_RESET, "the token is not connected");
     memset(info, 0, sizeof(*info));
+    if ((rc = p11_enter()) < 0)
+        return rc;
     rv = slot->f->C_GetTokenInfo(slot->id, info);
+    p11_leave();
     if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
         slot->lost = rv;
     if (rv == CKR_OK)
@@ -252,8 +266,10 @@ static int slot_connect(struct reader *r)
 {
     struct p11_slot *s = r->io;
     bool known;
-    int rc;
+    int rc = p11_enter();
 
+    if (rc < 0)
+        return rc;
     take_lock(s);
     rc = p11_module_functions(s->module, s->lost, &s->f);
     s->lost = CKR_OK;
@@ -266,6 +282,7 @@ static int slot_connect(struct reader *r)
         r->link = s;
     }
     lock_release(&s->lock);
+    p11_leave();
     return rc;
 }
 
@@ -285,9 +302,12 @@ static bool session_is_good(struct p11_slot *s)
 static int slot_begin(struct reader *r)
 {
     struct p11_slot *s = r->io;
-    bool child = take_lock(s);
-    int rc = 0;
+    int rc = p11_enter();
+    bool child;
 
+    if (rc < 0)
+        return rc;
+    child = take_lock(s);
     if (child || s->f == NULL) {
         r->link = NULL;
         rc = card_fail(CARD_E_RESET, "a forked process");
@@ -301,6 +321,7 @@ static int slot_begin(struct reader *r)
         }
     }
     lock_release(&s->lock);
+    p11_leave();
     return rc;
 }
 
@@ -316,15 +337,19 @@ static void slot_end(struct reader *r, enum reader_end how)
 static void slot_disconnect(struct reader *r)
 {
     struct p11_slot *s = r->io;
+    bool inside;
 
     r->link = NULL;
     if (s == NULL)
         return;
-    if (!take_lock(s) && s->f != NULL && !p11_is_ending())
+    inside = p11_enter() == 0;
+    if (!take_lock(s) && s->f != NULL && inside)
         while (s->idle_count > 0)
             s->f->C_CloseSession(s->idle[--s->idle_count]);
     count_up(s);
     lock_release(&s->lock);
+    if (inside)
+        p11_leave();
 }
 
 static void slot_forget(struct reader *r)
@@ -338,7 +363,7 @@ static void slot_forget(struct reader *r)
         count_up(s);
         s->f = NULL;
     }
-    s->login_lock = -1; /* the parent's */
+    p11_mark_forget(&s->login_lock);
     lock_release(&s->lock);
 }
 

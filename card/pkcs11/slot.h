@@ -63,6 +63,12 @@ int p11_module_slot_words(struct p11_module *module, unsigned long id,
                           char description[65], char manufacturer[33]);
 
 /*
+ * This thread is inside a module, which now wants a key by way of libcrypto: it
+ * would wait for itself.
+ */
+bool p11_is_inside(void);
+
+/*
  * One token, found in that slot; it is looked for by its identity when it is
  * no longer there. Holds the module. Give it as io with reader_pkcs11.
  */

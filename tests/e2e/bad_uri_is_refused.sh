@@ -29,6 +29,9 @@ stock genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
 cp 'card:usage=auth' 'card:/usage=auth'
 openssl pkey -in 'card://usage=auth' -pubout >"$work/pub"
 stock pkey -pubin -in "$work/pub" -noout -text | grep -q 'Public-Key: (2048'
+tries_are 3
+
+has_engine || exit 0
 configure_engine "PIN = $PIN"
 openssl pkey -engine tessera -inform engine -in 'card:usage=auth' -pubout \
     >"$work/pub"

@@ -24,6 +24,9 @@ proxy()
 }
 
 proxy nginx-proxy.conf 8080
+tries_are 3
+
+has_engine || exit 0
 configure_engine "PIN = $PIN"
 proxy nginx-engine.conf 8081
 tries_are 3

@@ -4,8 +4,7 @@
 #
 # OpenSC's own limits, so not asked of it here: it signs with the signature
 # key only when built without OpenSSL 3 (it wants the hash's inner state), and
-# offers no RSA-PKCS for that key. (0.26 cannot log in: it finds no access rules
-# in the PIN's data object, whose bytes are those of a real card.)
+# offers no RSA-PKCS for that key.
 # shellcheck source=tests/e2e/story.sh
 . "${0%/*}/story.sh"
 
@@ -44,7 +43,28 @@ done
 pkcs11-tool -O > objects 2>&1
 says objects 'Certificat de Signature CPS'
 says objects "Certificat d'Authentification CPS"
-pkcs11-tool --login --pin 1234 -O > private 2>&1
+
+# OpenSC from 0.24 on (0.27.1 and its master of August 2026 still) logs in to no
+# IAS ECC card: iasecc_sdo_parse takes the length of what it has parsed for an
+# error, and drops the access rules of the PIN. So the rules must have been read
+# well, their absence be the only complaint, and the card never see the PIN.
+drops_access_rules()
+{
+    opensc-tool --info > version
+    says version '^OpenSC 0\.2[4-7]\.'
+    says private 'C_Login failed: rv = CKR_DATA_INVALID'
+    refused env OPENSC_DEBUG=9 pkcs11-tool --login --pin 9999 -O
+    grep -E ':iasecc_(parse_acls|sdo_parse|pin_get_policy): ' said > login
+    says login 'SCBs 00:00:13:FF:FF:FF:00$'
+    says login 'iasecc_sdo_parse: returning with: 0 '
+    says login 'iasecc_pin_get_policy: .* there is no ACLs'
+    tries_are 3
+}
+
+if ! pkcs11-tool --login --pin 1234 -O > private 2>&1; then
+    drops_access_rules
+    exit 0
+fi
 says private 'CPS_PRIV_SIG'
 says private 'CPS_PRIV_AUT'
 

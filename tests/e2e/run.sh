@@ -9,7 +9,7 @@ shift
 if [ $# -eq 0 ]; then
     for story in "$here"/*.sh; do
         case ${story##*/} in
-        run.sh | story.sh | world.sh) ;;
+        run.sh | story.sh | world.sh | softhsm.sh | keys.sh | apache.sh) ;;
         *) set -- "$@" "$(basename "$story" .sh)" ;;
         esac
     done

@@ -60,6 +60,13 @@ configure()
     export OPENSSL_ENGINES=$build/engines
 }
 
+# OpenSSL 4 has no engines. What a story does with ours stands at its end, after
+# "has_engine || exit 0".
+has_engine()
+{
+    grep -q '^HAVE_ENGINE:INTERNAL=1' "$build/CMakeCache.txt"
+}
+
 # The same for the engine alone; arguments are lines of its section.
 configure_engine()
 {
@@ -161,6 +168,15 @@ wait_for_port()
     fail "nothing listens on port $1"
 }
 
+wait_for_socket()
+{
+    for _ in $(seq 100); do
+        [ ! -S "$1" ] || return 0
+        sleep 0.1
+    done
+    fail "no socket $1"
+}
+
 started=()
 
 stop_started()
@@ -172,6 +188,13 @@ stop_started()
         wait "$pid" 2>/dev/null || true
     done
     started=()
+}
+
+stop_last()
+{
+    kill "${started[-1]}"
+    wait "${started[-1]}" || true
+    unset 'started[-1]'
 }
 
 story_ends()
@@ -200,6 +223,8 @@ nginx_config()
         printf 'daemon off; worker_processes %s;\n' "$workers"
         [ "$(id -u)" != 0 ] || printf 'user www-data;\n'
         printf 'pid nginx.pid; error_log nginx.log info;\n'
+        # What modules read; workers would not see it.
+        printf 'env SOFTHSM2_CONF; env P11_KIT_SERVER_ADDRESS;\n'
         printf 'events { worker_connections 64; }\n'
         printf 'http { access_log off; ssl_session_cache off;\n'
         for file in client_body proxy fastcgi uwsgi scgi; do

@@ -24,7 +24,9 @@ login -cert 'card://usage=auth' -key 'card://usage=auth'
 says "$work/said" '^welcome '
 login -cert "$work/card.pem" -key "$conf/key.pem"
 says "$work/said" '^welcome '
+tries_are 3
 
+has_engine || exit 0
 configure_engine "PIN = $PIN"
 login -cert "$work/card.pem" -engine tessera -keyform engine \
     -key 'card:usage=auth'

@@ -263,7 +263,8 @@ static void test_oaep_when_random_blocks_then_as_libcrypto(void **state)
         assert_true(bytes_equal(buf_view(&plain), buf_view(&expected)));
         passed += ok;
     }
-    assert_in_range(passed, RANDOM_BLOCKS / 4, RANDOM_BLOCKS * 9 / 10);
+    assert_true(passed >= RANDOM_BLOCKS / 4
+                && passed <= RANDOM_BLOCKS * 9 / 10);
     EVP_PKEY_CTX_free(ctx);
 }
 

@@ -216,7 +216,7 @@ static void test_pkcs1_when_random_blocks_then_as_libcrypto(void **state)
                                 ok ? buf_view(&expected) : instead));
         good += ok;
     }
-    assert_in_range(good, RANDOM_BLOCKS / 4, RANDOM_BLOCKS * 3 / 4);
+    assert_true(good >= RANDOM_BLOCKS / 4 && good <= RANDOM_BLOCKS * 3 / 4);
     EVP_PKEY_CTX_free(ctx);
 }
 
@@ -325,7 +325,8 @@ static void test_tls_when_random_blocks_then_as_libcrypto(void **state)
         good += ok;
         EVP_PKEY_CTX_free(ctx);
     }
-    assert_in_range(good, RANDOM_BLOCKS / 10, RANDOM_BLOCKS * 9 / 10);
+    assert_true(good >= RANDOM_BLOCKS / 10
+                && good <= RANDOM_BLOCKS * 9 / 10);
 }
 
 static void test_tls_when_lengths_are_wrong_then_error(void **state)
