@@ -45,7 +45,8 @@ run_story()
     ASAN_OPTIONS=exitcode=0:log_path=$work/sanitizer:fast_unwind_on_malloc=0
     export ASAN_OPTIONS
     export UBSAN_OPTIONS=log_path=$work/sanitizer:print_stacktrace=1
-    export LSAN_OPTIONS=exitcode=0
+    LSAN_OPTIONS=exitcode=0:suppressions=$top/tests/e2e/lsan.supp:print_suppressions=0
+    export LSAN_OPTIONS
     # No terminal to ask at, unless the story makes one.
     setsid --wait bash -c '. "$1" && enter_world bash "$2"' - \
         "$here/world.sh" "$here/$1.sh" >"$work/output" 2>&1
