@@ -89,6 +89,12 @@ cms_decrypts "$token_key" "$work/rsa.pem"
 cms_decrypts "$token_key" "$work/rsa.pem" -keyopt rsa_padding_mode:oaep
 cms_decrypts "$token_key" "$work/rsa.pem" -keyopt rsa_padding_mode:oaep \
     -keyopt rsa_oaep_md:sha256 -keyopt rsa_oaep_label:6e6f6f6e
+stock smime -encrypt -aes256 -in "$work/plain" -out "$work/secret" \
+    "$work/rsa.pem"
+for recipient in "$work/rsa.pem" "${token_key/private/cert}"; do
+    openssl smime -decrypt -in "$work/secret" -recip "$recipient" \
+        -inkey "$token_key" | tr -d '\r' | cmp - "$work/plain"
+done
 
 # TLS 1.2 whose key exchange is encryption to the server's key.
 tls_server() # PORT KEY CERTIFICATE

@@ -66,10 +66,18 @@ for uri in 'card://usage=auth' "$(hsm_uri rsa)" "$(hsm_uri ec)" \
     openssl pkey -in "$uri" -noout -text_pub | cmp - "$work/public.text"
     ! grep -q 'pin-value' "$work/text" || fail 'a PIN is in the text'
 
-    # What only a private key itself could give is refused.
+    # What only a private key itself could give is refused, with the reason.
     refused openssl pkey -in "$uri" -outform DER -out "$work/der"
+    says "$work/said" 'does not leave'
     refused openssl pkcs8 -topk8 -nocrypt -in "$work/key.pem" \
         -out "$work/pkcs8"
+    says "$work/said" 'does not leave'
+    refused openssl pkcs12 -export -nocerts -inkey "$uri" \
+        -passout pass:secret -out "$work/pkcs12"
+    says "$work/said" 'does not leave'
+    for file in der pkcs8 pkcs12; do
+        [ ! -s "$work/$file" ] || fail "something is in $file"
+    done
 done
 
 # The commands for one type of key; the file of another type is refused.

@@ -7,7 +7,8 @@ configure_with_pin
 card_start one 0
 
 openssl req -new -key 'card://usage=auth' -subj /CN=me -out "$work/req"
-stock req -in "$work/req" -noout -verify
+stock req -in "$work/req" -noout -verify >"$work/said" 2>&1
+says "$work/said" 'verify OK'
 openssl req -x509 -key 'card://usage=auth' -subj /CN=me -out "$work/self"
 stock verify -CAfile "$work/self" "$work/self"
 

@@ -9,7 +9,7 @@
 #   hsm_import NAME ID FILE  the same with a key of a PEM file
 #   hsm_certify NAME USAGE   a certificate of the test CA for the key, on the
 #                            token and in $work/NAME.pem. USAGE: server (name
-#                            localhost), client, mail
+#                            localhost), client, mail, timeStamping, OCSPSigning
 #   hsm_forget_public NAME   delete the public key object: what is left is in
 #                            the certificate
 #   hsm_users                four keys with certificates: server-rsa 01,
@@ -99,6 +99,10 @@ hsm_extensions()
         echo 'keyUsage = digitalSignature, keyEncipherment, keyAgreement'
         echo 'extendedKeyUsage = emailProtection'
         echo 'subjectAltName = email:me@localhost'
+        ;;
+    timeStamping | OCSPSigning)
+        echo 'keyUsage = critical, digitalSignature'
+        echo "extendedKeyUsage = critical, $1"
         ;;
     esac
 }

@@ -19,7 +19,7 @@ for usage in auth sign; do
         >"$work/key"
     says "$work/key" 'Total found: 1'
 done
-! cmp -s "$work/auth.pem" "$work/sign.pem"
+if cmp -s "$work/auth.pem" "$work/sign.pem"; then fail "one certificate"; fi
 
 # The same card by the PKCS#11 scheme, and by store:
 openssl storeutl -certs 'pkcs11:type=cert' >"$work/pkcs11"
