@@ -154,7 +154,8 @@ int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg);
  *
  *   tbs   see object.h; the card's abilities are card_key_can
  *   sig   out: modulus-length bytes (RSA), DER Ecdsa-Sig-Value (EC; RFC 3279
- *         2.2.3), 64 or 114 bytes (EdDSA); card_key_sig_max is checked first
+ *         2.2.3), card_key_sig_max bytes (EdDSA, ML-DSA); room for that is
+ *         checked first
  *
  * Takes the card, verifies the PIN when needed, and gives a card's signature
  * only after it verified with the public half. CARD_E_PIN_*,
@@ -185,6 +186,15 @@ int card_decrypt(struct card_key *key, const struct card_unpad *how,
  *   secret  out: the x coordinate, field length bytes, or 32 / 56 bytes
  */
 int card_derive(struct card_key *key, struct bytes peer, struct buf *secret);
+
+/*
+ * The secret that a peer has encapsulated for this key: ML-KEM.Decaps of FIPS
+ * 203, 7.3. A ciphertext that was tampered with gives another secret, no error.
+ *
+ *   secret  out: CARD_ML_KEM_SECRET bytes
+ */
+int card_decapsulate(struct card_key *key, struct bytes ciphertext,
+                     struct buf *secret);
 
 /*
  * Make a key pair on the one token that `uri` names; object= becomes its

@@ -1,7 +1,7 @@
 /*
  * RSA decryption. Where the card gives the padded block it is judged here, in
  * constant time; where the card judges it, what it says of the padding is not
- * handed on. And key agreement, which has no padding.
+ * handed on. And key agreement and decapsulation, which have no padding.
  */
 #include "card/use.h"
 
@@ -261,7 +261,23 @@ int card_decrypt(struct card_key *key, const struct card_unpad *how,
     return rc;
 }
 
-/* ---- key agreement ------------------------------------------------------- */
+/* ---- secrets shared with a peer ------------------------------------------ */
+
+static int share_secret(struct card_key *key, struct key_use *use, size_t len)
+{
+    int rc;
+
+    if (use->out->cap < len)
+        return card_fail(CARD_E_BUFFER, "%s: a secret takes %zu bytes",
+                         key->name, len);
+    if ((rc = use_key(key, use)) < 0)
+        return rc;
+    if (use->out->len == len)
+        return 0;
+    buf_wipe(use->out);
+    return card_fail(CARD_E_PROTOCOL, "%s: a secret of a wrong length",
+                     key->name);
+}
 
 static int run_derive(struct card_key *key, struct key_use *use)
 {
@@ -273,22 +289,33 @@ static int run_derive(struct card_key *key, struct key_use *use)
 
 int card_derive(struct card_key *key, struct bytes peer, struct buf *secret)
 {
-    size_t len = (key->info.bits + 7) / 8;
     struct key_use use = {.run = run_derive, .in = peer, .out = secret};
-    int rc;
 
     if ((key->info.can & CARD_CAN_DERIVE) == 0 ||
         key->card->token.driver->derive == NULL)
         return card_fail(CARD_E_UNSUPPORTED, "%s: this key agrees on no "
                          "secrets", key->name);
-    if (secret->cap < len)
-        return card_fail(CARD_E_BUFFER, "%s: a secret takes %zu bytes",
-                         key->name, len);
-    if ((rc = use_key(key, &use)) < 0)
-        return rc;
-    if (secret->len == len)
-        return 0;
-    buf_wipe(secret);
-    return card_fail(CARD_E_PROTOCOL, "%s: a secret of a wrong length",
-                     key->name);
+    return share_secret(key, &use, (key->info.bits + 7) / 8);
+}
+
+static int run_decapsulate(struct card_key *key, struct key_use *use)
+{
+    struct card *c = key->card;
+
+    use->out->len = 0;
+    return c->token.driver->decapsulate(&c->token, &key->info, use->in,
+                                        use->out);
+}
+
+int card_decapsulate(struct card_key *key, struct bytes ciphertext,
+                     struct buf *secret)
+{
+    struct key_use use = {.run = run_decapsulate, .in = ciphertext,
+                          .out = secret};
+
+    if ((key->info.can & CARD_CAN_DECAPSULATE) == 0 ||
+        key->card->token.driver->decapsulate == NULL)
+        return card_fail(CARD_E_UNSUPPORTED, "%s: this key decapsulates "
+                         "nothing", key->name);
+    return share_secret(key, &use, CARD_ML_KEM_SECRET);
 }

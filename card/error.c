@@ -33,7 +33,7 @@ const struct card_error_name card_error_names[] = {
     {CARD_E_NO_CARD, "no card in the reader", "insert the card"},
     {CARD_E_REMOVED, "the card was taken out while in use",
      "insert the card again and repeat"},
-    {CARD_E_RESET, "another program reset the card", "repeat"},
+    {CARD_E_RESET, "the card was reset, or the sessions with the token lost", "repeat"},
     {CARD_E_BUSY, "another program holds the card",
      "close the other program, or wait until it is done"},
     {CARD_E_TIMEOUT, "the card or the reader did not answer in time",
@@ -67,10 +67,10 @@ const struct card_error_name card_error_names[] = {
      "correct the setting or the file named"},
     {CARD_E_OTHER_CARD, "another card is in the reader now",
      "insert the card the key was loaded from, or load the key again"},
-    {CARD_E_TOKEN, "the token or its PKCS#11 module failed",
-     "repeat; if it stays, try the module with pkcs11-tool and see its own log"},
     {CARD_E_LIMIT, "a safety limit was reached",
      "the card gives more than a sound card would; report its model"},
+    {CARD_E_TOKEN, "the token or its PKCS#11 module failed",
+     "repeat; if it stays, try the module with pkcs11-tool and see its own log"},
     {CARD_OK, "success", ""}};
 
 static const struct card_error_name unknown_error = {

@@ -16,7 +16,9 @@ enum {
     CARD_MAX_CERTS = 64,
     CARD_MAX_PINS = 16,
     CARD_MAX_FILE = 65536,      /* bytes read of any one file */
-    CARD_MAX_SIGNATURE = 1024,  /* bytes: RSA-8192 */
+    CARD_MAX_SIGNATURE = 1024,  /* bytes: RSA-8192; ML-DSA's are not held */
+    CARD_MAX_ML_PUBLIC = 2592,  /* bytes: ML-DSA-87 (FIPS 204, table 2) */
+    CARD_ML_KEM_SECRET = 32,    /* bytes (FIPS 203, table 3) */
     CARD_MAX_PIN = 64,          /* bytes */
     CARD_SERIAL_MAX = 64        /* hex or text with the NUL */
 };
@@ -39,8 +41,24 @@ enum card_key_type {
     CARD_KEY_ED25519,
     CARD_KEY_ED448,
     CARD_KEY_X25519,
-    CARD_KEY_X448
+    CARD_KEY_X448,
+    CARD_KEY_ML_DSA_44, /* FIPS 204 */
+    CARD_KEY_ML_DSA_65,
+    CARD_KEY_ML_DSA_87,
+    CARD_KEY_ML_KEM_512, /* FIPS 203 */
+    CARD_KEY_ML_KEM_768,
+    CARD_KEY_ML_KEM_1024
 };
+
+static inline bool card_key_is_ml_dsa(enum card_key_type type)
+{
+    return type >= CARD_KEY_ML_DSA_44 && type <= CARD_KEY_ML_DSA_87;
+}
+
+static inline bool card_key_is_ml_kem(enum card_key_type type)
+{
+    return type >= CARD_KEY_ML_KEM_512 && type <= CARD_KEY_ML_KEM_1024;
+}
 
 /* What a key serves for, by the card's own description; also `usage=`. */
 enum card_use {
@@ -64,7 +82,9 @@ enum card_can {
     CARD_CAN_DECRYPT_RAW = 1 << 7,   /* RSADP, padding and all */
     CARD_CAN_ECDSA = 1 << 8,
     CARD_CAN_EDDSA = 1 << 9,         /* PureEdDSA */
-    CARD_CAN_DERIVE = 1 << 10        /* ECDH, X25519, X448 */
+    CARD_CAN_DERIVE = 1 << 10,       /* ECDH, X25519, X448 */
+    CARD_CAN_ML_DSA = 1 << 11,       /* pure, with an empty context */
+    CARD_CAN_DECAPSULATE = 1 << 12   /* ML-KEM */
 };
 
 /*
@@ -162,7 +182,7 @@ enum card_padding {
  *   hash     CARD_HASH_NONE: value is a block to pad as it is (a DigestInfo
  *            or TLS 1.0's MD5 || SHA-1), or a hash for ECDSA of any length;
  *            else value is that hash, bare
- *   message  of EdDSA keys, lent: these sign the message and no hash
+ *   message  of EdDSA and ML-DSA keys, lent: they sign it and no hash
  *   midstate of the same message; midstate.hash is CARD_HASH_NONE if unknown
  */
 struct card_tbs {

@@ -56,10 +56,16 @@ static int gather(void *arg, const struct token_found *found)
                : buf_put(&e->der, found->der);
 }
 
+static void log_passed_over(void *context)
+{
+    card_log(context, "%s", card_error_sentence());
+}
+
 static int find_in(struct card_search *s, struct card *c, unsigned kinds,
                    token_found_fn *found, void *arg)
 {
-    const struct token_query query = {kinds, s->uri.object, &s->uri.id};
+    const struct token_query query = {kinds, s->uri.object, &s->uri.id,
+                                      log_passed_over, s->context};
     int rc;
 
     if ((rc = card_begin(c)) < 0)

@@ -87,7 +87,7 @@ static int sign_rsa(struct card_key *key, const struct card_tbs *tbs,
     return rc;
 }
 
-/* ---- elliptic curves ----------------------------------------------------- */
+/* ---- elliptic curves; what hashes by itself ------------------------------ */
 
 /* ASN.1 INTEGER of an unsigned number. */
 static int put_integer(struct bytes number, struct buf *out)
@@ -140,15 +140,16 @@ static int sign_ec(struct card_key *key, const struct card_tbs *tbs,
     return put_ecdsa(buf_view(&rs), sig);
 }
 
-static int sign_eddsa(struct card_key *key, const struct card_tbs *tbs,
-                      struct buf *sig)
+/* EdDSA, ML-DSA: all signatures of a key are of one length. */
+static int sign_message(struct card_key *key, const struct card_tbs *tbs,
+                        struct buf *sig)
 {
     struct token *t = &key->card->token;
     int rc = t->driver->sign(t, &key->info, tbs, sig);
 
     if (rc == 0 && sig->len != key->sig_max)
-        rc = card_fail(CARD_E_PROTOCOL, "an EdDSA signature of %zu bytes "
-                       "instead of %zu", sig->len, key->sig_max);
+        rc = card_fail(CARD_E_PROTOCOL, "a signature of %zu bytes instead of "
+                       "%zu", sig->len, key->sig_max);
     return rc;
 }
 
@@ -162,7 +163,7 @@ static int compute(struct card_key *key, struct key_use *use)
     case CARD_KEY_EC:
         return sign_ec(key, use->tbs, use->out);
     default:
-        return sign_eddsa(key, use->tbs, use->out);
+        return sign_message(key, use->tbs, use->out);
     }
 }
 
@@ -203,6 +204,8 @@ static unsigned needed(const struct card_key *key, const struct card_tbs *tbs)
 {
     if (key->info.type == CARD_KEY_EC)
         return CARD_CAN_ECDSA;
+    if (card_key_is_ml_dsa(key->info.type))
+        return CARD_CAN_ML_DSA;
     if (key->info.type != CARD_KEY_RSA)
         return CARD_CAN_EDDSA;
     return tbs->padding == CARD_PAD_PSS    ? CARD_CAN_PSS

@@ -74,7 +74,8 @@ static bool is_concurrent(const struct card *c)
  */
 static void end_consent(struct card *c, struct card_pin_info *pin, int rc)
 {
-    if (c->token.consent != NULL && rc == CARD_E_PIN_WRONG)
+    if (c->token.consent != NULL &&
+        (rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED))
         pin_reject(pin_memory_of(c, pin), c->token.consent);
     secret_free(c->token.consent);
     c->token.consent = NULL;
@@ -141,7 +142,8 @@ static int use_with_person(struct card_key *key, struct key_use *use)
  */
 static int use_at_once(struct card_key *key, struct key_use *use)
 {
-    if (!atomic_load(&key->card->ready) || pin_is_exclusive(key))
+    if (!atomic_load(&key->card->ready) || pin_is_exclusive(key) ||
+        use->in_transaction)
         return CARD_E_RESET;
     return use->run(key, use);
 }
@@ -163,7 +165,8 @@ int use_key(struct card_key *key, struct key_use *use)
 
     card_error_clear();
     if (key->card->slot != NULL && p11_is_inside())
-        return card_fail(CARD_E_BUSY, "%s: a PKCS#11 module uses it", key->name);
+        return card_fail(CARD_E_BUSY, "%s: a PKCS#11 module uses it",
+                         key->name);
     if (is_concurrent(key->card))
         rc = use_at_once(key, use);
     if (!is_concurrent(key->card) || session_was_lost(rc))
@@ -186,7 +189,7 @@ static int run_nothing(struct card_key *key, struct key_use *use)
 
 int key_login(struct card_key *key)
 {
-    struct key_use use = {.run = run_nothing};
+    struct key_use use = {.run = run_nothing, .in_transaction = true};
 
     return use_key(key, &use);
 }

@@ -15,9 +15,10 @@ struct key_use {
     int (*run)(struct card_key *key, struct key_use *use);
     const struct card_tbs *tbs;    /* sign */
     const struct card_unpad *how;  /* decrypt */
-    struct bytes in;               /* cryptogram, or the peer's public key */
+    struct bytes in;               /* cryptogram, ciphertext, or peer's key */
     bool rejected;                 /* decrypt: by the card itself */
     bool afresh;                   /* trust nothing, however often it is done */
+    bool in_transaction;           /* never outside of one */
     struct buf *out;
 };
 

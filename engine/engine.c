@@ -104,10 +104,20 @@ static int answer_cert(struct engine_state *state, struct cert_request *request)
     return request->cert != NULL;
 }
 
+struct secret *engine_pin(struct engine_state *state)
+{
+    struct secret *pin;
+
+    lock_take(&state->lock);
+    pin = secret_ref(state->pin);
+    lock_release(&state->lock);
+    return pin;
+}
+
 /* NULL or "" forgets the PIN. */
 static int set_pin(struct engine_state *state, const char *pin)
 {
-    struct secret *fresh = NULL;
+    struct secret *fresh = NULL, *old;
 
     if (pin != NULL && pin[0] != '\0') {
         fresh = secret_new(bytes_from(pin, strlen(pin) + 1));
@@ -116,8 +126,11 @@ static int set_pin(struct engine_state *state, const char *pin)
             return 0;
         }
     }
-    secret_free(state->pin);
+    lock_take(&state->lock);
+    old = state->pin;
     state->pin = fresh;
+    lock_release(&state->lock);
+    secret_free(old);
     return 1;
 }
 

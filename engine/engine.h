@@ -23,19 +23,22 @@ enum {
 };
 
 struct engine_state {
-    struct secret *pin;       /* with its NUL, or NULL */
+    struct secret *pin;       /* with its NUL, or NULL; see engine_pin */
     UI_METHOD *ui;
     void *ui_data;
     char *module, *init_args; /* PKCS#11; NULL: the provider's */
     bool force_login;
     int level;                /* from ENGINE_LEVEL_INFO on there is a log */
     tessera_vlog_fn *vlog;    /* the program's own log, or NULL */
-    struct lock lock;         /* guards provider */
+    struct lock lock;         /* guards provider and pin */
     OSSL_PROVIDER *provider;  /* our own, or NULL: the configuration's */
 };
 
 /* id.c: the id to be known by, or NULL: the one wanted is not ours. */
 const char *engine_id(const char *wanted);
+
+/* engine.c: a reference to the PIN, which a control may replace meanwhile. */
+struct secret *engine_pin(struct engine_state *state);
 
 /* load.c */
 

@@ -51,26 +51,32 @@ static bool add_text(char *uri, size_t cap, const char *attribute,
            || legacy_add(uri, cap, attribute, value, strlen(value));
 }
 
-/* The token, the new key's label and id, and the PIN of the control. */
-static bool make_uri(const struct engine_state *state,
-                     const struct request *request, char *uri, size_t cap)
+/* The PIN of the control, if there is one. */
+static bool add_pin(struct engine_state *state, char *uri, size_t cap)
 {
-    struct bytes pin = secret_view(state->pin);
-    size_t len;
+    struct secret *pin = engine_pin(state);
+    struct bytes text = secret_view(pin);
+    size_t len = strlen(uri);
+    bool added = pin == NULL;
 
+    if (!added && len + 2 <= cap) {
+        memcpy(uri + len, "?", 2);
+        added = legacy_add(uri, cap, "pin-value", text.data, text.len - 1);
+    }
+    secret_free(pin);
+    return added;
+}
+
+/* The token, and the new key's label and id. */
+static bool make_uri(struct engine_state *state, const struct request *request,
+                     char *uri, size_t cap)
+{
     snprintf(uri, cap, "pkcs11:");
-    if (!add_text(uri, cap, "token", request->token_label)
-        || !add_text(uri, cap, "object", request->key_label)
-        || (request->id_len > 0
-            && !legacy_add(uri, cap, "id", request->key_id, request->id_len)))
-        return false;
-    if (pin.len == 0)
-        return true;
-    len = strlen(uri);
-    if (len + 2 > cap)
-        return false;
-    memcpy(uri + len, "?", 2);
-    return legacy_add(uri, cap, "pin-value", pin.data, pin.len - 1);
+    return add_text(uri, cap, "token", request->token_label)
+           && add_text(uri, cap, "object", request->key_label)
+           && (request->id_len == 0
+               || legacy_add(uri, cap, "id", request->key_id, request->id_len))
+           && add_pin(state, uri, cap);
 }
 
 static bool set_params(EVP_PKEY_CTX *ctx, const struct request *request,

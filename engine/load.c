@@ -168,10 +168,10 @@ void engine_forget_provider(struct engine_state *state)
 static OSSL_STORE_CTX *engine_open(struct engine_state *state, const char *id,
                                    int expect, UI_METHOD *ui, void *ui_data)
 {
-    struct bytes pin = secret_view(state->pin);
     OSSL_PARAM params[2] = {OSSL_PARAM_END, OSSL_PARAM_END};
     char query[ENGINE_MAX_QUERY], uri[CARD_URI_MAX], shown[256];
     OSSL_STORE_CTX *store;
+    struct secret *pin;
 
     if (!engine_find_provider(state, query))
         return NULL;
@@ -185,11 +185,13 @@ static OSSL_STORE_CTX *engine_open(struct engine_state *state, const char *id,
         ui = state->ui;
         ui_data = state->ui_data;
     }
-    if (pin.len > 0)
-        params[0] = text_param("tessera-pin", (const char *)pin.data);
+    if ((pin = engine_pin(state)) != NULL)
+        params[0] = text_param("tessera-pin",
+                               (const char *)secret_view(pin).data);
     /* Mandatory: else a file named like the URI would be read instead. */
     store = OSSL_STORE_open_ex(id, NULL, query, ui, ui_data, params, NULL,
                                NULL);
+    secret_free(pin);
     if (store != NULL && !OSSL_STORE_expect(store, expect)) {
         OSSL_STORE_close(store);
         return NULL;

@@ -3,7 +3,9 @@
  * the premaster secret of TLS (RFC 5246, 7.4.7.1). What is done about padding
  * that is wrong is the card layer's. Encryption goes to the stock public half.
  */
-#include "provider/provider.h"
+#include "provider/params.h"
+
+#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -150,11 +152,14 @@ static int cipher_encrypt(void *vctx, unsigned char *out, size_t *outlen,
 
 /* --- Decryption ---------------------------------------------------------- */
 
-static bool can_any(const struct prov_key *key)
+/* An RSA-PSS key is for signatures only: RFC 4055, 1.2. */
+static bool decrypts(const struct prov_key *key)
 {
-    return (card_key_can(key->card)
-            & (CARD_CAN_DECRYPT_PKCS1 | CARD_CAN_DECRYPT_OAEP
-               | CARD_CAN_DECRYPT_RAW)) != 0;
+    const unsigned any = CARD_CAN_DECRYPT_PKCS1 | CARD_CAN_DECRYPT_OAEP
+                         | CARD_CAN_DECRYPT_RAW;
+
+    return strcmp(prov_key_type(key), "RSA") == 0
+           && (card_key_can(key->card) & any) != 0;
 }
 
 static int cipher_decrypt_init(void *vctx, void *vkey,
@@ -168,7 +173,7 @@ static int cipher_decrypt_init(void *vctx, void *vkey,
     if (!ctx->key->private)
         return prov_refuse(ctx->prov, CARD_E_ARGUMENT,
                            "decryption needs a private key");
-    if (!can_any(ctx->key))
+    if (!decrypts(ctx->key))
         return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "%s does not decrypt",
                            prov_key_name(ctx->key));
     return cipher_set_ctx_params(ctx, params);
@@ -239,7 +244,9 @@ static int cipher_decrypt(void *vctx, unsigned char *out, size_t *outlen,
     if (!check_padding(ctx, ctx->padding) || !check_room(ctx, outsize))
         return 0;
     how = unpadding(ctx);
+    prov_enter(ctx->prov);
     rc = card_decrypt(ctx->key->card, &how, bytes_from(in, inlen), &plain);
+    prov_leave(ctx->prov);
     *outlen = plain.len;
     return prov_result(ctx->prov, rc);
 }
@@ -247,23 +254,18 @@ static int cipher_decrypt(void *vctx, unsigned char *out, size_t *outlen,
 /* --- Parameters ---------------------------------------------------------- */
 
 /* OAEP's hash, and the one of its mask; properties choose no card. */
-static int use_digest(struct cipher_ctx *ctx, const char *name,
+static int set_digest(const struct cipher_ctx *ctx, const OSSL_PARAM *p,
                       const struct prov_digest **out)
 {
-    int rc = software_digest(ctx->prov, name, out);
+    const struct prov_digest *digest = NULL;
 
-    if (rc == 0 && (*out)->hash == CARD_HASH_NONE)
-        rc = card_fail(CARD_E_UNSUPPORTED, "no card unpads OAEP with %s", name);
-    return prov_result(ctx->prov, rc);
-}
-
-static int set_digest(struct cipher_ctx *ctx, const OSSL_PARAM *p,
-                      const struct prov_digest **out)
-{
-    const char *name = NULL;
-
-    return OSSL_PARAM_get_utf8_string_ptr(p, &name) && name != NULL
-           && use_digest(ctx, name, out);
+    if (!param_digest(ctx->prov, p, &digest))
+        return 0;
+    if (digest->hash == CARD_HASH_NONE)
+        return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED,
+                           "no card unpads OAEP with %s", digest->name);
+    *out = digest;
+    return 1;
 }
 
 static int set_padding(struct cipher_ctx *ctx, const OSSL_PARAM *p)
@@ -281,20 +283,8 @@ static int set_padding(struct cipher_ctx *ctx, const OSSL_PARAM *p)
         return 0;
     ctx->padding = padding;
     return padding->how != CARD_UNPAD_OAEP || ctx->oaep != NULL
-           || use_digest(ctx, "SHA1", &ctx->oaep);
-}
-
-static int set_label(struct cipher_ctx *ctx, const OSSL_PARAM *p)
-{
-    void *label = NULL;
-    size_t len;
-
-    if (!OSSL_PARAM_get_octet_string(p, &label, 0, &len))
-        return 0;
-    OPENSSL_free(ctx->label);
-    ctx->label = label;
-    ctx->label_len = len;
-    return 1;
+           || prov_result(ctx->prov,
+                          software_digest(ctx->prov, "SHA1", &ctx->oaep));
 }
 
 static int set_number(const OSSL_PARAM params[], const char *name,
@@ -319,7 +309,7 @@ static int set_decryption(struct cipher_ctx *ctx, const OSSL_PARAM params[])
     if (p != NULL && !set_digest(ctx, p, &ctx->mgf1))
         return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_ASYM_CIPHER_PARAM_OAEP_LABEL);
-    if (p != NULL && !set_label(ctx, p))
+    if (p != NULL && !param_octets(p, &ctx->label, &ctx->label_len))
         return 0;
     return set_number(params, OSSL_ASYM_CIPHER_PARAM_TLS_CLIENT_VERSION,
                       &ctx->tls_version)

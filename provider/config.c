@@ -241,5 +241,6 @@ void config_clear(struct prov_config *config)
 {
     secret_free(config->pin);
     config->pin = NULL;
+    config_free_modules(config);
     config_close_log(config);
 }

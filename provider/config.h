@@ -37,9 +37,10 @@ void config_close_log(struct prov_config *config);
 
 /*
  * config_modules.c: the PKCS#11 modules, by absolute path, and only such that
- * nobody else can replace (threat T24). Their strings are lent.
+ * nobody else can replace (threat T24). Their arguments are lent.
  */
 int config_read_modules(const struct prov_ctx *ctx,
                         struct prov_config *config);
+void config_free_modules(struct prov_config *config);
 
 #endif

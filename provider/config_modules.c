@@ -1,7 +1,8 @@
 /*
  * The PKCS#11 modules of the configuration and the environment. A module sees
  * the PIN and runs as the program, so whoever can replace it, or a folder on
- * the way to it, must be trusted already (threat T24).
+ * the way to it, must be trusted already (threat T24). What is loaded later is
+ * the path without links that was looked at, not the one that led there.
  */
 #define _XOPEN_SOURCE 700 /* realpath, S_ISVTX */
 #include "provider/config.h"
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <openssl/crypto.h>
 
 /* --- Trust ---------------------------------------------------------------- */
 
@@ -45,16 +48,17 @@ static bool others_can_write(const struct stat *st)
     return (group || (st->st_mode & S_IWOTH) != 0) && !sticky;
 }
 
+/* A link has no mode of its own, but its owner can lead it elsewhere. */
 static int check_entry(const char *module, const char *entry)
 {
     struct stat st;
 
-    if (stat(entry, &st) < 0)
+    if (lstat(entry, &st) < 0)
         return refuse(module, entry, strerror(errno));
     if (!is_trusted(st.st_uid))
         return refuse(module, entry, "belongs to another user: chown it to "
                                      "root");
-    if (others_can_write(&st))
+    if (!S_ISLNK(st.st_mode) && others_can_write(&st))
         return refuse(module, entry, "can be written by others: chmod go-w "
                                      "it");
     return 0;
@@ -76,16 +80,15 @@ static int check_way(const char *module, const char *path)
 }
 
 /* Links may lead elsewhere: both ways must be safe. */
-static int check_module(const char *path)
+static int check_module(const char *path, char real[PATH_MAX])
 {
-    char real[PATH_MAX];
     struct stat st;
     int rc;
 
     if (path[0] != '/')
         return refuse(path, path, "is no absolute path: name the file from / "
                                   "on");
-    if (strlen(path) >= sizeof(real))
+    if (strlen(path) >= PATH_MAX)
         return refuse(path, path, "is too long");
     if (realpath(path, real) == NULL || stat(real, &st) < 0)
         return refuse(path, path, strerror(errno));
@@ -101,14 +104,23 @@ static int check_module(const char *path)
 static int add_module(const struct prov_ctx *ctx, struct prov_config *config,
                       const char *path, const char *init_args)
 {
-    int rc = check_module(path);
+    struct card_module *module = &config->modules[config->module_count];
+    char real[PATH_MAX];
+    int rc = check_module(path, real);
 
     if (rc < 0)
         return card_fail_in(rc, "provider %s", ctx->name);
-    config->modules[config->module_count].path = path;
-    config->modules[config->module_count].init_args = init_args;
+    if ((module->path = OPENSSL_strdup(real)) == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    module->init_args = init_args;
     config->module_count++;
     return 0;
+}
+
+void config_free_modules(struct prov_config *config)
+{
+    while (config->module_count > 0)
+        OPENSSL_free(prov_unconst(config->modules[--config->module_count].path));
 }
 
 /*

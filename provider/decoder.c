@@ -16,6 +16,7 @@
 #include <openssl/pem.h>
 #include <openssl/store.h>
 
+#include "provider/ml.h"
 #include "provider/wrapped_uri.h"
 
 #define STRUCTURE "pk11-uri"
@@ -172,4 +173,5 @@ const struct prov_algorithm prov_decoders[] = {
     {PROV_NAMES_ED448, DER_URI, der_functions, "URI of a key"},
     {PROV_NAMES_X25519, DER_URI, der_functions, "URI of a key"},
     {PROV_NAMES_X448, DER_URI, der_functions, "URI of a key"},
+    ML_ROWS(DER_URI, der_functions, "URI of a key")
     {NULL, NULL, NULL, NULL}};

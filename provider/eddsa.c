@@ -1,7 +1,5 @@
 /*
- * EdDSA signatures (RFC 8032), pure Ed25519 and Ed448: the card hashes the
- * message itself, so it goes there whole and in one call. The public half's
- * stock key verifies.
+ * EdDSA signatures (RFC 8032), pure Ed25519 and Ed448.
  */
 #include "provider/signature.h"
 
@@ -11,13 +9,13 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
+#include "provider/params.h"
+
 /* Parameters of OpenSSL 3.2, named for older headers too */
 #define INSTANCE "instance"
 #define CONTEXT_STRING "context-string"
+enum { INSTANCE_MAX = 16 };
 
-static OSSL_FUNC_signature_sign_init_fn eddsa_value_init;
-static OSSL_FUNC_signature_sign_fn eddsa_sign;
-static OSSL_FUNC_signature_verify_fn eddsa_verify;
 static OSSL_FUNC_signature_digest_sign_init_fn eddsa_sign_init;
 static OSSL_FUNC_signature_digest_verify_init_fn eddsa_verify_init;
 static OSSL_FUNC_signature_get_ctx_params_fn eddsa_get_ctx_params;
@@ -32,10 +30,10 @@ static int check_params(const struct sig_ctx *ctx, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *instance = OSSL_PARAM_locate_const(params, INSTANCE);
     const OSSL_PARAM *context = OSSL_PARAM_locate_const(params, CONTEXT_STRING);
-    const char *name = NULL;
+    char name[INSTANCE_MAX];
 
     if (instance != NULL
-        && (!OSSL_PARAM_get_utf8_string_ptr(instance, &name) || name == NULL
+        && (!param_text(instance, name, sizeof(name))
             || strcasecmp(name, prov_key_type(ctx->key)) != 0))
         return card_fail(CARD_E_UNSUPPORTED, "%s signs as pure %s only, without"
                          " prehash or context", prov_key_name(ctx->key),
@@ -59,13 +57,8 @@ static int eddsa_set_ctx_params(void *vctx, const OSSL_PARAM params[])
 static int start(struct sig_ctx *ctx, enum sig_operation operation,
                  const char *md, void *key, const OSSL_PARAM params[])
 {
-    if (md != NULL && md[0] != '\0')
-        return prov_refuse(ctx->prov, CARD_E_ARGUMENT, "Ed25519 and Ed448 hash "
-                           "the message themselves: name no digest, not %s",
-                           md);
-    if (!sig_start(ctx, operation, key))
+    if (!sig_whole_start(ctx, operation, md, key))
         return 0;
-    ctx->message = true;
     return eddsa_set_ctx_params(ctx, params);
 }
 
@@ -79,50 +72,6 @@ static int eddsa_verify_init(void *vctx, const char *md, void *key,
                              const OSSL_PARAM params[])
 {
     return start(vctx, SIG_VERIFY, md, key, params);
-}
-
-static int eddsa_value_init(void *vctx, void *key, const OSSL_PARAM params[])
-{
-    const struct sig_ctx *ctx = vctx;
-
-    (void)key;
-    (void)params;
-    return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "Ed25519 and Ed448 take "
-                       "messages, not hashes: pkeyutl needs -rawin");
-}
-
-/* --- One message --------------------------------------------------------- */
-
-static int eddsa_sign(void *vctx, unsigned char *sig, size_t *siglen,
-                      size_t sigsize, const unsigned char *data, size_t len)
-{
-    struct sig_ctx *ctx = vctx;
-    struct card_tbs tbs = {.message = bytes_from(data, len)};
-
-    if (ctx->operation != SIG_SIGN)
-        return 0;
-    if (sig == NULL) {
-        *siglen = prov_key_size(ctx->key);
-        return 1;
-    }
-    return prov_key_check_room(ctx->key, sigsize)
-           && sig_make(ctx, &tbs, sig, siglen, sigsize);
-}
-
-static int eddsa_verify(void *vctx, const unsigned char *sig, size_t siglen,
-                        const unsigned char *data, size_t len)
-{
-    struct sig_ctx *ctx = vctx;
-    EVP_MD_CTX *stock;
-    int ok;
-
-    if (ctx->operation != SIG_VERIFY || (stock = EVP_MD_CTX_new()) == NULL)
-        return 0;
-    ok = EVP_DigestVerifyInit_ex(stock, NULL, NULL, prov_libctx(ctx->prov),
-                                 NULL, ctx->key->public, NULL) > 0
-         && EVP_DigestVerify(stock, sig, siglen, data, len) == 1;
-    EVP_MD_CTX_free(stock);
-    return ok;
 }
 
 /* --- Parameters ---------------------------------------------------------- */
@@ -199,15 +148,15 @@ const OSSL_DISPATCH eddsa_functions[] = {
     {OSSL_FUNC_SIGNATURE_NEWCTX, (void (*)(void))sig_newctx},
     {OSSL_FUNC_SIGNATURE_FREECTX, (void (*)(void))sig_freectx},
     {OSSL_FUNC_SIGNATURE_DUPCTX, (void (*)(void))sig_dupctx},
-    {OSSL_FUNC_SIGNATURE_SIGN_INIT, (void (*)(void))eddsa_value_init},
-    {OSSL_FUNC_SIGNATURE_SIGN, (void (*)(void))eddsa_sign},
-    {OSSL_FUNC_SIGNATURE_VERIFY_INIT, (void (*)(void))eddsa_value_init},
-    {OSSL_FUNC_SIGNATURE_VERIFY, (void (*)(void))eddsa_verify},
+    {OSSL_FUNC_SIGNATURE_SIGN_INIT, (void (*)(void))sig_whole_value_init},
+    {OSSL_FUNC_SIGNATURE_SIGN, (void (*)(void))sig_whole_sign},
+    {OSSL_FUNC_SIGNATURE_VERIFY_INIT, (void (*)(void))sig_whole_value_init},
+    {OSSL_FUNC_SIGNATURE_VERIFY, (void (*)(void))sig_whole_verify},
     {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, (void (*)(void))eddsa_sign_init},
-    {OSSL_FUNC_SIGNATURE_DIGEST_SIGN, (void (*)(void))eddsa_sign},
+    {OSSL_FUNC_SIGNATURE_DIGEST_SIGN, (void (*)(void))sig_whole_sign},
     {OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT,
      (void (*)(void))eddsa_verify_init},
-    {OSSL_FUNC_SIGNATURE_DIGEST_VERIFY, (void (*)(void))eddsa_verify},
+    {OSSL_FUNC_SIGNATURE_DIGEST_VERIFY, (void (*)(void))sig_whole_verify},
     {OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS, (void (*)(void))eddsa_get_ctx_params},
     {OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS,
      (void (*)(void))eddsa_gettable_ctx_params},

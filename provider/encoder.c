@@ -3,14 +3,15 @@
  * program writes a private key, and a text for people. Public halves have no
  * encoder here: libcrypto exports them and writes them with its own.
  *
- * There is no DER: who asks for that asks for PKCS#8, and would take the URI
- * for it. Nothing is encrypted, for there is no secret in the URI.
+ * DER is refused: who asks for that asks for PKCS#8, and would take the URI for
+ * it. Nothing is encrypted, for there is no secret in the URI.
  */
 #include "provider/provider.h"
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
+#include "provider/ml.h"
 #include "provider/wrapped_uri.h"
 
 static OSSL_FUNC_encoder_newctx_fn encoder_newctx;
@@ -18,6 +19,7 @@ static OSSL_FUNC_encoder_freectx_fn encoder_freectx;
 static OSSL_FUNC_encoder_does_selection_fn encoder_does_selection;
 static OSSL_FUNC_encoder_encode_fn pem_encode;
 static OSSL_FUNC_encoder_encode_fn text_encode;
+static OSSL_FUNC_encoder_encode_fn der_refuse;
 
 /* An encoder has no state of its own. */
 static void *encoder_newctx(void *provctx)
@@ -123,6 +125,23 @@ static int text_encode(void *vctx, OSSL_CORE_BIO *out, const void *vkey,
     return prov_result(vctx, rc);
 }
 
+/* Here for its words: without it libcrypto fails and says nothing. */
+static int der_refuse(void *vctx, OSSL_CORE_BIO *out, const void *vkey,
+                      const OSSL_PARAM abstract[], int selection,
+                      OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
+{
+    const struct prov_key *key = vkey;
+
+    (void)out;
+    (void)abstract;
+    (void)selection;
+    (void)pw_cb;
+    (void)pw_arg;
+    return prov_refuse(vctx, CARD_E_UNSUPPORTED, "%s does not leave the card: "
+                       "it cannot be written as PKCS#8 or PKCS#12",
+                       key == NULL ? "a private key" : prov_key_name(key));
+}
+
 static const OSSL_DISPATCH pem_functions[] = {
     {OSSL_FUNC_ENCODER_NEWCTX, (void (*)(void))encoder_newctx},
     {OSSL_FUNC_ENCODER_FREECTX, (void (*)(void))encoder_freectx},
@@ -137,9 +156,17 @@ static const OSSL_DISPATCH text_functions[] = {
     {OSSL_FUNC_ENCODER_ENCODE, (void (*)(void))text_encode},
     {0, NULL}};
 
+static const OSSL_DISPATCH der_functions[] = {
+    {OSSL_FUNC_ENCODER_NEWCTX, (void (*)(void))encoder_newctx},
+    {OSSL_FUNC_ENCODER_FREECTX, (void (*)(void))encoder_freectx},
+    {OSSL_FUNC_ENCODER_DOES_SELECTION, (void (*)(void))encoder_does_selection},
+    {OSSL_FUNC_ENCODER_ENCODE, (void (*)(void))der_refuse},
+    {0, NULL}};
+
 /* What PEM_write_bio_PrivateKey asks for; `openssl ec` asks for the other. */
 #define PEM_PKCS8 ",output=pem,structure=PrivateKeyInfo"
 #define PEM_OF_TYPE ",output=pem,structure=type-specific"
+#define DER_PKCS8 ",output=der,structure=PrivateKeyInfo"
 #define TEXT ",output=text"
 
 const struct prov_algorithm prov_encoders[] = {
@@ -151,6 +178,15 @@ const struct prov_algorithm prov_encoders[] = {
     {PROV_NAMES_ED448, PEM_PKCS8, pem_functions, "URI of a key"},
     {PROV_NAMES_X25519, PEM_PKCS8, pem_functions, "URI of a key"},
     {PROV_NAMES_X448, PEM_PKCS8, pem_functions, "URI of a key"},
+    ML_ROWS(PEM_PKCS8, pem_functions, "URI of a key")
+    {PROV_NAMES_RSA, DER_PKCS8, der_functions, "refusal"},
+    {PROV_NAMES_RSA_PSS, DER_PKCS8, der_functions, "refusal"},
+    {PROV_NAMES_EC, DER_PKCS8, der_functions, "refusal"},
+    {PROV_NAMES_ED25519, DER_PKCS8, der_functions, "refusal"},
+    {PROV_NAMES_ED448, DER_PKCS8, der_functions, "refusal"},
+    {PROV_NAMES_X25519, DER_PKCS8, der_functions, "refusal"},
+    {PROV_NAMES_X448, DER_PKCS8, der_functions, "refusal"},
+    ML_ROWS(DER_PKCS8, der_functions, "refusal")
     {PROV_NAMES_RSA, TEXT, text_functions, "key on a card, for people"},
     {PROV_NAMES_RSA_PSS, TEXT, text_functions, "key on a card, for people"},
     {PROV_NAMES_EC, TEXT, text_functions, "key on a card, for people"},
@@ -158,4 +194,5 @@ const struct prov_algorithm prov_encoders[] = {
     {PROV_NAMES_ED448, TEXT, text_functions, "key on a card, for people"},
     {PROV_NAMES_X25519, TEXT, text_functions, "key on a card, for people"},
     {PROV_NAMES_X448, TEXT, text_functions, "key on a card, for people"},
+    ML_ROWS(TEXT, text_functions, "key on a card, for people")
     {NULL, NULL, NULL, NULL}};

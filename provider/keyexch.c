@@ -3,7 +3,7 @@
  * X25519, X448 (RFC 7748), for ECDH with the KDF of ANSI X9.63 behind it, as
  * messages encrypted to EC keys have it (RFC 5753). The KDF is a stock one.
  */
-#include "provider/provider.h"
+#include "provider/params.h"
 
 #include <string.h>
 
@@ -117,7 +117,7 @@ static int exch_set_peer(void *vctx, void *vpeer)
     if (ctx->key == NULL || peer == NULL || peer->public == NULL)
         return 0;
     if (strcmp(prov_key_type(peer), prov_key_type(ctx->key)) != 0
-        || EVP_PKEY_parameters_eq(peer->public, ctx->key->public) == 0)
+        || EVP_PKEY_parameters_eq(peer->public, ctx->key->public) != 1)
         return prov_refuse(ctx->prov, CARD_E_ARGUMENT, "the peer's key is on "
                            "another curve than %s", prov_key_name(ctx->key));
     prov_key_free(ctx->peer);
@@ -192,8 +192,11 @@ static int derive(const struct exch_ctx *ctx, unsigned char *out)
 {
     uint8_t data[SECRET_MAX];
     struct buf secret = BUF_ON(data);
-    int rc = shared_secret(ctx, &secret);
+    int rc;
 
+    prov_enter(ctx->prov);
+    rc = shared_secret(ctx, &secret);
+    prov_leave(ctx->prov);
     if (rc == 0 && ctx->kdf)
         rc = run_kdf(ctx, buf_view(&secret), out);
     else if (rc == 0)
@@ -239,37 +242,13 @@ static int set_cofactor_mode(struct exch_ctx *ctx, const OSSL_PARAM *p)
 
 static int set_kdf_type(struct exch_ctx *ctx, const OSSL_PARAM *p)
 {
-    const char *name = NULL;
+    char name[KDF_NAME_MAX];
 
-    if (!OSSL_PARAM_get_utf8_string_ptr(p, &name) || name == NULL)
-        return 0;
-    if (name[0] != '\0' && strcmp(name, OSSL_KDF_NAME_X963KDF) != 0)
+    if (!param_text(p, name, sizeof(name))
+        || (name[0] != '\0' && strcmp(name, OSSL_KDF_NAME_X963KDF) != 0))
         return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "the KDF of ECDH is "
-                           OSSL_KDF_NAME_X963KDF " or none, not %.*s",
-                           KDF_NAME_MAX, name);
+                           OSSL_KDF_NAME_X963KDF " or none");
     ctx->kdf = name[0] != '\0';
-    return 1;
-}
-
-static int set_digest(struct exch_ctx *ctx, const OSSL_PARAM *p)
-{
-    const char *name = NULL;
-
-    return OSSL_PARAM_get_utf8_string_ptr(p, &name) && name != NULL
-           && prov_result(ctx->prov,
-                          software_digest(ctx->prov, name, &ctx->digest));
-}
-
-static int set_ukm(struct exch_ctx *ctx, const OSSL_PARAM *p)
-{
-    void *ukm = NULL;
-    size_t len;
-
-    if (!OSSL_PARAM_get_octet_string(p, &ukm, 0, &len))
-        return 0;
-    OPENSSL_free(ctx->ukm);
-    ctx->ukm = ukm;
-    ctx->ukm_len = len;
     return 1;
 }
 
@@ -288,13 +267,13 @@ static int ecdh_set_ctx_params(void *vctx, const OSSL_PARAM params[])
     if (p != NULL && !set_kdf_type(ctx, p))
         return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_EXCHANGE_PARAM_KDF_DIGEST);
-    if (p != NULL && !set_digest(ctx, p))
+    if (p != NULL && !param_digest(ctx->prov, p, &ctx->digest))
         return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_EXCHANGE_PARAM_KDF_OUTLEN);
     if (p != NULL && !OSSL_PARAM_get_size_t(p, &ctx->kdf_len))
         return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_EXCHANGE_PARAM_KDF_UKM);
-    return p == NULL || set_ukm(ctx, p);
+    return p == NULL || param_octets(p, &ctx->ukm, &ctx->ukm_len);
 }
 
 static const OSSL_PARAM *ecdh_settable_ctx_params(void *vctx, void *provctx)

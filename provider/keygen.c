@@ -13,12 +13,18 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
+#include "provider/params.h"
+
 #define KEYGEN_PARAM_URI "uri"
 #define KEYGEN_PARAM_PKCS11_URI "pkcs11_uri"
 #define KEYGEN_PARAM_USAGE "usage"
 #define KEYGEN_PARAM_PKCS11_USAGE "pkcs11_key_usage"
 
-enum { EXPONENT_MAX = 64 }; /* bytes */
+enum {
+    EXPONENT_MAX = 64, /* bytes */
+    USAGE_MAX = 256,   /* characters, as of what follows */
+    CURVE_NAME_MAX = 50
+};
 
 struct keygen {
     struct prov_ctx *prov;
@@ -30,8 +36,8 @@ struct keygen {
 /* --- Life ---------------------------------------------------------------- */
 
 /* Parameters alone are a file's business: there is no token to hold them. */
-static void *start(void *provctx, enum card_key_type type, unsigned bits,
-                   int selection, const OSSL_PARAM params[])
+void *prov_keygen_init(void *provctx, enum card_key_type type, unsigned bits,
+                       int selection, const OSSL_PARAM params[])
 {
     struct keygen *gen;
 
@@ -54,37 +60,37 @@ static void *start(void *provctx, enum card_key_type type, unsigned bits,
 void *prov_keygen_init_rsa(void *provctx, int selection,
                            const OSSL_PARAM params[])
 {
-    return start(provctx, CARD_KEY_RSA, 2048, selection, params);
+    return prov_keygen_init(provctx, CARD_KEY_RSA, 2048, selection, params);
 }
 
 void *prov_keygen_init_ec(void *provctx, int selection,
                           const OSSL_PARAM params[])
 {
-    return start(provctx, CARD_KEY_EC, 256, selection, params);
+    return prov_keygen_init(provctx, CARD_KEY_EC, 256, selection, params);
 }
 
 void *prov_keygen_init_ed25519(void *provctx, int selection,
                                const OSSL_PARAM params[])
 {
-    return start(provctx, CARD_KEY_ED25519, 0, selection, params);
+    return prov_keygen_init(provctx, CARD_KEY_ED25519, 0, selection, params);
 }
 
 void *prov_keygen_init_ed448(void *provctx, int selection,
                              const OSSL_PARAM params[])
 {
-    return start(provctx, CARD_KEY_ED448, 0, selection, params);
+    return prov_keygen_init(provctx, CARD_KEY_ED448, 0, selection, params);
 }
 
 void *prov_keygen_init_x25519(void *provctx, int selection,
                               const OSSL_PARAM params[])
 {
-    return start(provctx, CARD_KEY_X25519, 0, selection, params);
+    return prov_keygen_init(provctx, CARD_KEY_X25519, 0, selection, params);
 }
 
 void *prov_keygen_init_x448(void *provctx, int selection,
                             const OSSL_PARAM params[])
 {
-    return start(provctx, CARD_KEY_X448, 0, selection, params);
+    return prov_keygen_init(provctx, CARD_KEY_X448, 0, selection, params);
 }
 
 void prov_keygen_cleanup(void *genctx)
@@ -111,25 +117,31 @@ int prov_keygen_set_template(void *genctx, void *templ)
 
 /* --- Parameters ---------------------------------------------------------- */
 
-/* What is no text counts as "". */
-static const char *get_text(const OSSL_PARAM *p)
+/* Whether it can be parsed is said now: no token is looked for yet. */
+static int check_uri(const char *text)
 {
-    const char *text = NULL;
+    struct card_uri uri;
+    int rc = card_uri_parse(text, &uri);
 
-    return OSSL_PARAM_get_utf8_string_ptr(p, &text) && text != NULL ? text : "";
+    if (rc == 0)
+        card_uri_clear(&uri);
+    return rc;
 }
 
 static int set_uri(struct keygen *gen, const OSSL_PARAM *p)
 {
-    const char *text = get_text(p);
-    struct card_uri uri;
-    struct secret *copy;
+    char text[CARD_URI_MAX + 1] = "";
+    struct secret *copy = NULL;
+    int rc;
 
-    if (!prov_result(gen->prov, card_uri_parse(text, &uri)))
-        return 0;
-    card_uri_clear(&uri);
-    if ((copy = secret_new(bytes_from(text, strlen(text) + 1))) == NULL)
-        return prov_refuse(gen->prov, CARD_E_MEMORY, "out of memory");
+    if (!param_text(p, text, sizeof(text)))
+        rc = card_fail(CARD_E_URI, "%s: no URI, or too long a one", p->key);
+    else if ((rc = check_uri(text)) == 0
+             && (copy = secret_new(bytes_from(text, strlen(text) + 1))) == NULL)
+        rc = card_fail(CARD_E_MEMORY, "out of memory");
+    memory_wipe(text, sizeof(text));
+    if (rc < 0)
+        return prov_result(gen->prov, rc);
     secret_free(gen->uri);
     gen->uri = copy;
     return 1;
@@ -161,10 +173,14 @@ static unsigned find_use(const char *word, size_t len)
 static int set_usage(struct keygen *gen, const OSSL_PARAM *p)
 {
     static const char separators[] = " ,";
-    const char *text = get_text(p);
+    char words[USAGE_MAX];
+    const char *text = words;
     unsigned uses = 0, use;
     size_t len;
 
+    if (!param_text(p, words, sizeof(words)))
+        return prov_refuse(gen->prov, CARD_E_ARGUMENT, "%s: no list of key "
+                           "usages", p->key);
     for (text += strspn(text, separators); *text != '\0';
          text += len + strspn(text + len, separators)) {
         len = strcspn(text, separators);
@@ -215,20 +231,24 @@ static int set_group(struct keygen *gen, const OSSL_PARAM *p)
     } groups[] = {{"P-256", 256},     {"prime256v1", 256}, {"secp256r1", 256},
                   {"P-384", 384},     {"secp384r1", 384},  {"P-521", 521},
                   {"secp521r1", 521}};
-    const char *name = get_text(p);
+    char name[CURVE_NAME_MAX] = "";
 
+    param_text(p, name, sizeof(name));
     for (size_t i = 0; i < nitems(groups); i++)
         if (strcasecmp(name, groups[i].name) == 0) {
             gen->request.bits = groups[i].bits;
             return 1;
         }
-    return prov_refuse(gen->prov, CARD_E_UNSUPPORTED, "no curve \"%.50s\": "
+    return prov_refuse(gen->prov, CARD_E_UNSUPPORTED, "no curve \"%s\": "
                        "P-256, P-384 or P-521", name);
 }
 
 static int set_encoding(struct keygen *gen, const OSSL_PARAM *p)
 {
-    if (strcmp(get_text(p), OSSL_PKEY_EC_ENCODING_GROUP) == 0)
+    char name[CURVE_NAME_MAX];
+
+    if (param_text(p, name, sizeof(name))
+        && strcmp(name, OSSL_PKEY_EC_ENCODING_GROUP) == 0)
         return 1;
     return prov_refuse(gen->prov, CARD_E_UNSUPPORTED, "curves are encoded by "
                        "name only");
@@ -325,7 +345,9 @@ static int generate(struct keygen *gen, struct prov_key **out)
     if ((rc = prov_cards(gen->prov, &cards)) < 0
         || (rc = card_uri_parse(text, &uri)) < 0)
         return rc;
+    prov_enter(gen->prov);
     rc = card_generate(cards, &uri, &gen->request, &card);
+    prov_leave(gen->prov);
     card_uri_clear(&uri);
     if (rc < 0)
         return rc;

@@ -4,7 +4,7 @@
  * imported but the public half of a peer to agree on a secret with: a software
  * key that libcrypto offers us must stay where it is.
  */
-#include "provider/provider.h"
+#include "provider/keymgmt.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
+#include "provider/ml.h"
 #include "provider/peer.h"
 
 enum {
@@ -37,7 +38,13 @@ static const struct prov_key_type types[] = {
     {"RSA", CARD_KEY_RSA},         {"RSA-PSS", CARD_KEY_RSA},
     {"EC", CARD_KEY_EC},           {"ED25519", CARD_KEY_ED25519},
     {"ED448", CARD_KEY_ED448},     {"X25519", CARD_KEY_X25519},
-    {"X448", CARD_KEY_X448}};
+    {"X448", CARD_KEY_X448},
+    {"ML-DSA-44", CARD_KEY_ML_DSA_44},
+    {"ML-DSA-65", CARD_KEY_ML_DSA_65},
+    {"ML-DSA-87", CARD_KEY_ML_DSA_87},
+    {"ML-KEM-512", CARD_KEY_ML_KEM_512},
+    {"ML-KEM-768", CARD_KEY_ML_KEM_768},
+    {"ML-KEM-1024", CARD_KEY_ML_KEM_1024}};
 
 static const struct prov_key_type *find_type(const EVP_PKEY *public)
 {
@@ -85,6 +92,7 @@ void prov_key_free(struct prov_key *key)
 {
     if (key == NULL || atomic_fetch_sub(&key->refs, 1) > 1)
         return;
+    prov_outlive_cleanup(key->prov);
     EVP_PKEY_free(key->public);
     card_key_free(key->card);
     OPENSSL_free(key);
@@ -125,23 +133,13 @@ int prov_key_check_room(const struct prov_key *key, size_t size)
                            ? ": set pkcs1-only-max-size = no for it" : "");
 }
 
-static OSSL_FUNC_keymgmt_new_fn key_new;
-static OSSL_FUNC_keymgmt_free_fn key_free;
 static OSSL_FUNC_keymgmt_load_fn load_rsa, load_rsa_pss, load_ec, load_ed25519,
     load_ed448, load_x25519, load_x448;
-static OSSL_FUNC_keymgmt_dup_fn key_dup;
-static OSSL_FUNC_keymgmt_has_fn key_has;
-static OSSL_FUNC_keymgmt_match_fn key_match;
-static OSSL_FUNC_keymgmt_import_fn key_import, import_ec, import_x25519,
-    import_x448;
-static OSSL_FUNC_keymgmt_import_types_fn key_import_types, ec_import_types,
-    raw_import_types;
-static OSSL_FUNC_keymgmt_export_fn key_export;
-static OSSL_FUNC_keymgmt_export_types_fn rsa_export_types, ec_export_types,
-    raw_export_types;
+static OSSL_FUNC_keymgmt_import_fn import_ec, import_x25519, import_x448;
+static OSSL_FUNC_keymgmt_import_types_fn ec_import_types, raw_import_types;
+static OSSL_FUNC_keymgmt_export_types_fn rsa_export_types, ec_export_types;
 static OSSL_FUNC_keymgmt_gettable_params_fn rsa_gettable_params,
-    ec_gettable_params, raw_gettable_params;
-static OSSL_FUNC_keymgmt_get_params_fn key_get_params;
+    ec_gettable_params;
 static OSSL_FUNC_keymgmt_query_operation_name_fn rsa_operation_name,
     ec_operation_name, ed25519_operation_name, ed448_operation_name;
 
@@ -151,12 +149,12 @@ static OSSL_FUNC_keymgmt_query_operation_name_fn rsa_operation_name,
  * libcrypto makes an empty key before it tries an import, and then drops it
  * without an error; with no such function it would leave one behind.
  */
-static void *key_new(void *provctx)
+void *keymgmt_new(void *provctx)
 {
     return make_key(provctx);
 }
 
-static void key_free(void *key)
+void keymgmt_free(void *key)
 {
     prov_key_free(key);
 }
@@ -172,8 +170,7 @@ static void log_hidden_size(const struct prov_key *key)
     config_log(&key->prov->config, line);
 }
 
-/* A key of another type is not for this manager, whoever offers it. */
-static void *load(const void *reference, size_t size, const char *type)
+void *keymgmt_load(const void *reference, size_t size, const char *type)
 {
     struct prov_reference ref;
 
@@ -190,40 +187,40 @@ static void *load(const void *reference, size_t size, const char *type)
 
 static void *load_rsa(const void *reference, size_t size)
 {
-    return load(reference, size, "RSA");
+    return keymgmt_load(reference, size, "RSA");
 }
 
 static void *load_rsa_pss(const void *reference, size_t size)
 {
-    return load(reference, size, "RSA-PSS");
+    return keymgmt_load(reference, size, "RSA-PSS");
 }
 
 static void *load_ec(const void *reference, size_t size)
 {
-    return load(reference, size, "EC");
+    return keymgmt_load(reference, size, "EC");
 }
 
 static void *load_ed25519(const void *reference, size_t size)
 {
-    return load(reference, size, "ED25519");
+    return keymgmt_load(reference, size, "ED25519");
 }
 
 static void *load_ed448(const void *reference, size_t size)
 {
-    return load(reference, size, "ED448");
+    return keymgmt_load(reference, size, "ED448");
 }
 
 static void *load_x25519(const void *reference, size_t size)
 {
-    return load(reference, size, "X25519");
+    return keymgmt_load(reference, size, "X25519");
 }
 
 static void *load_x448(const void *reference, size_t size)
 {
-    return load(reference, size, "X448");
+    return keymgmt_load(reference, size, "X448");
 }
 
-static void *key_dup(const void *from, int selection)
+void *keymgmt_dup(const void *from, int selection)
 {
     const struct prov_key *key = from;
     struct prov_key *copy = make_key(key->prov);
@@ -244,7 +241,7 @@ static void *key_dup(const void *from, int selection)
 
 /* --- What the public half answers ---------------------------------------- */
 
-static int key_has(const void *keydata, int selection)
+int keymgmt_has(const void *keydata, int selection)
 {
     const struct prov_key *key = keydata;
 
@@ -254,7 +251,7 @@ static int key_has(const void *keydata, int selection)
 }
 
 /* The public half tells keys apart, private ones too. */
-static int key_match(const void *keydata1, const void *keydata2, int selection)
+int keymgmt_match(const void *keydata1, const void *keydata2, int selection)
 {
     const struct prov_key *a = keydata1, *b = keydata2;
 
@@ -270,8 +267,7 @@ static int key_match(const void *keydata1, const void *keydata2, int selection)
  * private half is asked for as well: libcrypto would go on with the rest as if
  * it were the key.
  */
-static int key_export(void *keydata, int selection, OSSL_CALLBACK *cb,
-                      void *arg)
+int keymgmt_export(void *keydata, int selection, OSSL_CALLBACK *cb, void *arg)
 {
     const struct prov_key *key = keydata;
 
@@ -285,8 +281,7 @@ static int key_export(void *keydata, int selection, OSSL_CALLBACK *cb,
 
 /* --- Import -------------------------------------------------------------- */
 
-/* Refused, but there: libcrypto exports its oldest keys without a look. */
-static int key_import(void *keydata, int selection, const OSSL_PARAM params[])
+int keymgmt_no_import(void *keydata, int selection, const OSSL_PARAM params[])
 {
     (void)keydata;
     (void)selection;
@@ -294,7 +289,7 @@ static int key_import(void *keydata, int selection, const OSSL_PARAM params[])
     return 0;
 }
 
-static const OSSL_PARAM *key_import_types(int selection)
+const OSSL_PARAM *keymgmt_no_import_types(int selection)
 {
     (void)selection;
     return NULL;
@@ -377,7 +372,7 @@ static const OSSL_PARAM *ec_export_types(int selection)
     return for_public(selection, ec_public);
 }
 
-static const OSSL_PARAM *raw_export_types(int selection)
+const OSSL_PARAM *keymgmt_raw_export_types(int selection)
 {
     return for_public(selection, raw_public);
 }
@@ -417,7 +412,7 @@ static const OSSL_PARAM *ec_gettable_params(void *provctx)
     return gettable;
 }
 
-static const OSSL_PARAM *raw_gettable_params(void *provctx)
+const OSSL_PARAM *keymgmt_raw_gettable_params(void *provctx)
 {
     static const OSSL_PARAM gettable[] = {
         COMMON_PARAMS, PUBLIC_PARAM,
@@ -428,7 +423,7 @@ static const OSSL_PARAM *raw_gettable_params(void *provctx)
     return gettable;
 }
 
-static int key_get_params(void *keydata, OSSL_PARAM params[])
+int keymgmt_get_params(void *keydata, OSSL_PARAM params[])
 {
     const struct prov_key *key = keydata;
     OSSL_PARAM *p;
@@ -471,38 +466,16 @@ static const char *ed448_operation_name(int operation)
     return operation == OSSL_OP_SIGNATURE ? PROV_SIGN_ED448 : NULL;
 }
 
-#define COMMON_FUNCTIONS                                                       \
-    {OSSL_FUNC_KEYMGMT_NEW, (void (*)(void))key_new},                          \
-        {OSSL_FUNC_KEYMGMT_FREE, (void (*)(void))key_free},                    \
-        {OSSL_FUNC_KEYMGMT_DUP, (void (*)(void))key_dup},                      \
-        {OSSL_FUNC_KEYMGMT_HAS, (void (*)(void))key_has},                      \
-        {OSSL_FUNC_KEYMGMT_MATCH, (void (*)(void))key_match},                  \
-        {OSSL_FUNC_KEYMGMT_EXPORT, (void (*)(void))key_export},                \
-        {OSSL_FUNC_KEYMGMT_GET_PARAMS, (void (*)(void))key_get_params}
-#define NO_IMPORT                                                              \
-    {OSSL_FUNC_KEYMGMT_IMPORT, (void (*)(void))key_import},                    \
-    {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, (void (*)(void))key_import_types}
 #define RSA_FUNCTIONS                                                          \
     {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, (void (*)(void))rsa_export_types},        \
         {OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS,                                    \
          (void (*)(void))rsa_gettable_params},                                 \
         {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME,                               \
          (void (*)(void))rsa_operation_name}
-#define RAW_FUNCTIONS                                                          \
-    {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, (void (*)(void))raw_export_types},        \
-        {OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS,                                    \
-         (void (*)(void))raw_gettable_params}
 #define PEER_FUNCTIONS                                                         \
     {OSSL_FUNC_KEYMGMT_SET_PARAMS, (void (*)(void))peer_set_params},           \
         {OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS,                                    \
          (void (*)(void))peer_settable_params}
-#define KEYGEN_FUNCTIONS                                                       \
-    {OSSL_FUNC_KEYMGMT_GEN_SET_PARAMS,                                         \
-     (void (*)(void))prov_keygen_set_params},                                  \
-        {OSSL_FUNC_KEYMGMT_GEN_SETTABLE_PARAMS,                                \
-         (void (*)(void))prov_keygen_settable_params},                         \
-        {OSSL_FUNC_KEYMGMT_GEN, (void (*)(void))prov_keygen},                  \
-        {OSSL_FUNC_KEYMGMT_GEN_CLEANUP, (void (*)(void))prov_keygen_cleanup}
 
 static const OSSL_DISPATCH rsa_functions[] = {
     COMMON_FUNCTIONS,
@@ -589,4 +562,5 @@ const struct prov_algorithm prov_keymgmts[] = {
     {PROV_NAMES_ED448, "", ed448_functions, "Ed448 key on a card"},
     {PROV_NAMES_X25519, "", x25519_functions, "X25519 key on a card"},
     {PROV_NAMES_X448, "", x448_functions, "X448 key on a card"},
+    ML_KEYMGMTS
     {NULL, NULL, NULL, NULL}};

@@ -16,6 +16,8 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 
+#include "provider/ml.h"
+
 void *prov_unconst(const void *data)
 {
     return (void *)(uintptr_t)data;
@@ -56,10 +58,31 @@ int prov_result(const struct prov_ctx *ctx, int rc)
     name = card_error_name(rc);
     if (sentence[0] == '\0')
         sentence = name->words;
-    /* libcrypto drops the errors of keys in files that it reads by itself. */
-    config_log(prov_unconst(&ctx->config), sentence);
+    /*
+     * libcrypto drops the errors of keys in files that it reads by itself.
+     * Before there are cards another thread may be writing to the config.
+     */
+    if (atomic_load(&ctx->cards) != NULL)
+        config_log(prov_unconst(&ctx->config), sentence);
     return prov_refuse(ctx, rc, "%s%s%s", sentence,
                        name->remedy[0] != '\0' ? "; " : "", name->remedy);
+}
+
+void prov_outlive_cleanup(const struct prov_ctx *ctx)
+{
+    if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1
+        && ctx->core.up_ref != NULL)
+        ctx->core.up_ref(ctx->handle, 0);
+}
+
+void prov_enter(const struct prov_ctx *ctx)
+{
+    ctx->core.set_error_mark(ctx->handle);
+}
+
+void prov_leave(const struct prov_ctx *ctx)
+{
+    ctx->core.pop_error_to_mark(ctx->handle);
 }
 
 OSSL_LIB_CTX *prov_libctx(struct prov_ctx *ctx)
@@ -78,6 +101,7 @@ OSSL_LIB_CTX *prov_libctx(struct prov_ctx *ctx)
 static int open_cards(struct prov_ctx *ctx)
 {
     struct prov_config config;
+    struct card_context *cards;
     struct card_settings settings = {.ask_pin = prompt_ask_pin,
                                      .ask_arg = &ctx->config};
     int rc;
@@ -97,9 +121,10 @@ static int open_cards(struct prov_ctx *ctx)
         settings.log = config_log;
         settings.log_arg = &ctx->config;
     }
-    rc = card_context_new(&settings, &ctx->cards);
-    if (rc < 0)
+    if ((rc = card_context_new(&settings, &cards)) < 0)
         config_clear(&ctx->config);
+    else
+        atomic_store(&ctx->cards, cards);
     return rc;
 }
 
@@ -184,10 +209,11 @@ static const struct {
               {OSSL_OP_SIGNATURE, prov_signatures},
               {OSSL_OP_ASYM_CIPHER, prov_ciphers},
               {OSSL_OP_KEYEXCH, prov_exchanges},
+              ML_OPERATIONS
               {OSSL_OP_ENCODER, prov_encoders},
               {OSSL_OP_DECODER, prov_decoders}};
 
-static_assert(nitems(offers) == PROV_OPERATIONS, "one table per operation");
+static_assert(nitems(offers) <= PROV_OPERATIONS, "a table per operation");
 
 static const OSSL_ALGORITHM *prov_query_operation(void *provctx, int operation,
                                                   int *no_cache)
@@ -302,6 +328,9 @@ static void take_core_function(struct prov_core *core, const OSSL_DISPATCH *f)
         break;
     case OSSL_FUNC_CORE_POP_ERROR_TO_MARK:
         core->pop_error_to_mark = OSSL_FUNC_core_pop_error_to_mark(f);
+        break;
+    case OSSL_FUNC_PROVIDER_UP_REF:
+        core->up_ref = OSSL_FUNC_provider_up_ref(f);
         break;
     default:
         break;

@@ -28,7 +28,7 @@
 enum {
     PROV_MAX_MODULES = 8,
     PROV_ERRORS_MAX = 48,  /* reason strings, with the last, empty one */
-    PROV_OPERATIONS = 7,   /* OSSL_OP_... that we have algorithms for */
+    PROV_OPERATIONS = 8,   /* OSSL_OP_... that we have algorithms for */
     PROV_MD_NAME_MAX = 50  /* as libcrypto's OSSL_MAX_NAME_SIZE */
 };
 
@@ -66,6 +66,7 @@ struct prov_core {
     OSSL_FUNC_core_vset_error_fn *vset_error;
     OSSL_FUNC_core_set_error_mark_fn *set_error_mark;
     OSSL_FUNC_core_pop_error_to_mark_fn *pop_error_to_mark;
+    OSSL_FUNC_provider_up_ref_fn *up_ref;
 };
 
 /* The provider's section of the configuration, read at the first use. */
@@ -76,7 +77,7 @@ struct prov_config {
     bool pin_for_signature;
     bool pin_not_last;
     bool hide_size;         /* see prov_key_hides_size */
-    struct card_module modules[PROV_MAX_MODULES]; /* strings lent */
+    struct card_module modules[PROV_MAX_MODULES]; /* paths owned */
     size_t module_count;
     bool check_tokens;      /* as card_settings have these two */
     bool login_always;
@@ -108,7 +109,7 @@ struct prov_ctx {
     struct lock lock;              /* guards what follows until it is there */
     OSSL_LIB_CTX *libctx;          /* our own: stock algorithms */
     _Atomic(struct prov_digest *) digests; /* fetched so far; no lock */
-    struct card_context *cards;
+    _Atomic(struct card_context *) cards;
     struct prov_config config;     /* constant once `cards` is there */
 };
 
@@ -119,9 +120,20 @@ struct prov_ctx {
  * else 0 with this thread's sentence and the remedy in the error queue.
  */
 int prov_result(const struct prov_ctx *ctx, int rc);
+/*
+ * Around what reaches a card or module: a module may use libcrypto too, and what
+ * it leaves in this thread's error queue is none of the program's business.
+ */
+void prov_enter(const struct prov_ctx *ctx);
+void prov_leave(const struct prov_ctx *ctx);
 /* The same for a sentence that holds its own remedy; 0. */
 int prov_refuse(const struct prov_ctx *ctx, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/*
+ * Call it when a key goes, which may be after OPENSSL_cleanup: then libcrypto
+ * crashes over the reason strings of a provider that ends, so it must not.
+ */
+void prov_outlive_cleanup(const struct prov_ctx *ctx);
 /*
  * Cards, opened at the first call: reads the configuration. 0 or CARD_E_
  * error; the context is lent.
@@ -214,6 +226,8 @@ int prov_key_check_room(const struct prov_key *key, size_t size);
 OSSL_FUNC_keymgmt_gen_init_fn prov_keygen_init_rsa, prov_keygen_init_ec,
     prov_keygen_init_ed25519, prov_keygen_init_ed448, prov_keygen_init_x25519,
     prov_keygen_init_x448;
+void *prov_keygen_init(void *provctx, enum card_key_type type, unsigned bits,
+                       int selection, const OSSL_PARAM params[]);
 OSSL_FUNC_keymgmt_gen_set_params_fn prov_keygen_set_params;
 OSSL_FUNC_keymgmt_gen_set_template_fn prov_keygen_set_template;
 OSSL_FUNC_keymgmt_gen_settable_params_fn prov_keygen_settable_params;

@@ -8,6 +8,10 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 
+#include "provider/ml.h"
+
+#include "provider/params.h"
+
 #ifdef OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT
 static OSSL_FUNC_signature_newctx_fn sha1_newctx, sha224_newctx, sha256_newctx,
     sha384_newctx, sha512_newctx;
@@ -85,18 +89,10 @@ static int set_signature(void *vctx, const OSSL_PARAM params[])
     struct sig_ctx *ctx = vctx;
     const OSSL_PARAM *p =
         OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_SIGNATURE);
-    void *sig = NULL;
-    size_t len;
 
-    if (p == NULL)
-        return 1;
-    if (ctx->operation != SIG_VERIFY
-        || !OSSL_PARAM_get_octet_string(p, &sig, 0, &len))
-        return 0;
-    OPENSSL_free(ctx->sig);
-    ctx->sig = sig;
-    ctx->sig_len = len;
-    return 1;
+    return p == NULL
+           || (ctx->operation == SIG_VERIFY
+               && param_octets(p, &ctx->sig, &ctx->sig_len));
 }
 
 static const OSSL_PARAM *settable_signature(void *vctx, void *provctx)
@@ -231,4 +227,5 @@ const struct prov_algorithm prov_signatures[] = {
     {PROV_SIGN_ED25519, "", eddsa_functions, "Ed25519 signature by a card"},
     {PROV_SIGN_ED448, "", eddsa_functions, "Ed448 signature by a card"},
     NAMED_ALGORITHMS
+    ML_SIGNATURES
     {NULL, NULL, NULL, NULL}};

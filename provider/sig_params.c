@@ -14,6 +14,8 @@
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
+#include "provider/params.h"
+
 /* Of later headers than those of OpenSSL 3.0 */
 #define NONCE_TYPE "nonce-type"
 enum { SALT_AUTO_DIGEST_MAX = -4 };
@@ -289,7 +291,7 @@ int sig_set_ctx_params(void *vctx, const OSSL_PARAM params[])
 {
     struct sig_ctx *ctx = vctx;
     const OSSL_PARAM *p;
-    const char *name = NULL;
+    char name[PROV_MD_NAME_MAX];
 
     if (params == NULL || params[0].key == NULL)
         return 1;
@@ -297,8 +299,7 @@ int sig_set_ctx_params(void *vctx, const OSSL_PARAM params[])
         return 0;
     p = OSSL_PARAM_locate_const(params, OSSL_SIGNATURE_PARAM_DIGEST);
     if (p != NULL
-        && (!OSSL_PARAM_get_utf8_string_ptr(p, &name) || name == NULL
-            || !sig_set_digest(ctx, name)))
+        && (!param_text(p, name, sizeof(name)) || !sig_set_digest(ctx, name)))
         return 0;
     if (ctx->operation == SIG_SIGN)
         return set_signing_params(ctx, params);

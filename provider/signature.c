@@ -87,6 +87,10 @@ static unsigned signing_abilities(enum card_key_type type)
     case CARD_KEY_ED25519:
     case CARD_KEY_ED448:
         return CARD_CAN_EDDSA;
+    case CARD_KEY_ML_DSA_44:
+    case CARD_KEY_ML_DSA_65:
+    case CARD_KEY_ML_DSA_87:
+        return CARD_CAN_ML_DSA;
     default:
         return 0;
     }
@@ -117,8 +121,8 @@ static void forget_operation(struct sig_ctx *ctx)
 }
 
 /*
- * The restrictions of an RSA-PSS key are the stock key's to know. EdDSA has no
- * parameters, and its messages go elsewhere.
+ * The restrictions of an RSA-PSS key are the stock key's to know. EdDSA and
+ * ML-DSA have no parameters, and their messages go elsewhere.
  */
 static bool needs_stock(const struct sig_ctx *ctx)
 {
@@ -246,8 +250,11 @@ int sig_make(struct sig_ctx *ctx, const struct card_tbs *tbs,
              unsigned char *sig, size_t *siglen, size_t sigsize)
 {
     struct buf out = {sig, 0, sigsize};
-    int rc = card_sign(ctx->key->card, tbs, &out);
+    int rc;
 
+    prov_enter(ctx->prov);
+    rc = card_sign(ctx->key->card, tbs, &out);
+    prov_leave(ctx->prov);
     *siglen = out.len;
     return prov_result(ctx->prov, rc);
 }

@@ -74,6 +74,14 @@ int sig_set_digest(struct sig_ctx *ctx, const char *name);
  */
 int sig_describe(const struct sig_ctx *ctx, struct card_tbs *tbs);
 
+/* sig_whole.c */
+int sig_whole_start(struct sig_ctx *ctx, enum sig_operation operation,
+                    const char *md, void *key);
+/* A hash cannot be signed: refused. */
+OSSL_FUNC_signature_sign_init_fn sig_whole_value_init;
+OSSL_FUNC_signature_sign_fn sig_whole_sign;
+OSSL_FUNC_signature_verify_fn sig_whole_verify;
+
 /* eddsa.c */
 extern const OSSL_DISPATCH eddsa_functions[];
 

@@ -16,6 +16,8 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "provider/params.h"
+
 /* A point that was stored compressed is handed out whole: all can read that. */
 static bool uncompress(EVP_PKEY *public)
 {
@@ -185,6 +187,8 @@ int software_digest_info(const struct prov_digest *digest, struct bytes value,
 
 /* --- Words for padding --------------------------------------------------- */
 
+enum { PAD_WORD_MAX = 8 };
+
 static const struct {
     const char *word;
     int mode;
@@ -196,12 +200,12 @@ static const struct {
 
 int software_pad_mode(const OSSL_PARAM *param)
 {
-    const char *word = NULL;
+    char word[PAD_WORD_MAX];
     int mode = -1;
 
     if (param->data_type == OSSL_PARAM_INTEGER)
         return OSSL_PARAM_get_int(param, &mode) ? mode : -1;
-    if (!OSSL_PARAM_get_utf8_string_ptr(param, &word) || word == NULL)
+    if (!param_text(param, word, sizeof(word)))
         return -1;
     for (size_t i = 0; i < nitems(pad_modes); i++)
         if (strcmp(word, pad_modes[i].word) == 0)

@@ -12,9 +12,12 @@
 #include <openssl/core_names.h>
 #include <openssl/core_object.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/store.h>
 #include <openssl/x509.h>
+
+#include "provider/params.h"
 
 /* Our own parameter: a PIN for the keys found (the engine's control PIN). */
 #define STORE_PARAM_PIN "tessera-pin"
@@ -161,11 +164,13 @@ static bool get_alias(const OSSL_PARAM *p, char **out)
 
 static bool get_pin(const OSSL_PARAM *p, struct secret **out)
 {
-    const char *text = NULL;
-    struct secret *pin;
+    char text[256]; /* whether it is too long for a PIN is said later */
+    struct secret *pin = NULL;
 
-    if (!OSSL_PARAM_get_utf8_string_ptr(p, &text) || text == NULL
-        || (pin = secret_new(bytes_of_string(text))) == NULL)
+    if (param_text(p, text, sizeof(text)))
+        pin = secret_new(bytes_of_string(text));
+    memory_wipe(text, sizeof(text));
+    if (pin == NULL)
         return false;
     secret_free(*out);
     *out = pin;
@@ -238,13 +243,25 @@ static bool serial_matches(const struct store_filter *f, const X509 *cert)
     return same;
 }
 
-/* A key is found by its certificate too. */
+/* NULL for what is no certificate, and that is no error. */
+static X509 *parse_cert(struct bytes der)
+{
+    const unsigned char *cursor = der.data;
+    X509 *cert;
+
+    if (der.len == 0 || der.len > CARD_MAX_FILE)
+        return NULL;
+    ERR_set_mark();
+    cert = d2i_X509(NULL, &cursor, (long)der.len);
+    ERR_pop_to_mark();
+    return cert;
+}
+
+/* A key on a card is found by its certificate too. */
 static bool object_matches(const struct store_ctx *s,
                            const struct card_object *object)
 {
     const struct store_filter *f = &s->filter;
-    struct bytes der = object->cert;
-    const unsigned char *cursor;
     X509 *cert;
     bool matches;
 
@@ -253,9 +270,7 @@ static bool object_matches(const struct store_ctx *s,
         return false;
     if (f->subject == NULL && f->issuer == NULL && f->serial == NULL)
         return true;
-    cursor = der.data;
-    cert = der.len > CARD_MAX_FILE ? NULL
-                                   : d2i_X509(NULL, &cursor, (long)der.len);
+    cert = parse_cert(object->cert);
     matches = cert != NULL && names_match(f, cert) && serial_matches(f, cert);
     X509_free(cert);
     return matches;
@@ -274,7 +289,6 @@ static int begin_search(struct store_ctx *s)
 }
 
 struct password_callback {
-    struct prov_ctx *prov;
     OSSL_PASSPHRASE_CALLBACK *cb;
     void *arg;
 };
@@ -284,7 +298,6 @@ static int ask_application(void *arg, const struct card_pin_question *question,
                            struct buf *pin)
 {
     const struct password_callback *password = arg;
-    const struct prov_ctx *prov = password->prov;
     char info[256], text[CARD_MAX_PIN + 1]; /* more is seen as too much */
     OSSL_PARAM params[] = {OSSL_PARAM_END, OSSL_PARAM_END};
     size_t len = 0;
@@ -293,14 +306,12 @@ static int ask_application(void *arg, const struct card_pin_question *question,
     prompt_describe(question, info, sizeof(info));
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PASSPHRASE_PARAM_INFO,
                                                  info, 0);
-    prov->core.set_error_mark(prov->handle);
     if (password->cb != NULL
         && password->cb(text, sizeof(text), &len, params, password->arg)
         && len > 0 && len <= CARD_MAX_PIN)
         rc = buf_put(pin, bytes_from(text, len));
     else
         rc = card_fail(CARD_E_PIN_NEEDED, "the program gave no PIN");
-    prov->core.pop_error_to_mark(prov->handle);
     memory_wipe(text, sizeof(text));
     return rc;
 }
@@ -339,7 +350,10 @@ static void look_ahead(struct store_ctx *s)
         s->done = true;
         return;
     }
-    if ((rc = next_object(s)) == 0)
+    prov_enter(s->prov);
+    rc = next_object(s);
+    prov_leave(s->prov);
+    if (rc == 0)
         return;
     /* What a token hides is for a load, which has somebody to ask. */
     if (rc == CARD_E_NOT_FOUND && s->password == NULL
@@ -369,10 +383,15 @@ static int store_eof(void *vctx)
 /* Nothing asks for a card's PIN unless the program wants a private key. */
 static int fetch_pin(struct store_ctx *s)
 {
+    int rc;
+
     if (s->password->cb == NULL || s->object.kind != CARD_KIND_PRIVATE
         || (s->expect != OSSL_STORE_INFO_PKEY && !s->private_uri))
         return 0;
-    return card_key_fetch_pin(s->object.key, ask_application, s->password);
+    prov_enter(s->prov);
+    rc = card_key_fetch_pin(s->object.key, ask_application, s->password);
+    prov_leave(s->prov);
+    return rc;
 }
 
 static int give_key(struct store_ctx *s, OSSL_CALLBACK *cb, void *arg)
@@ -431,7 +450,7 @@ static int store_load(void *vctx, OSSL_CALLBACK *cb, void *arg,
                       OSSL_PASSPHRASE_CALLBACK *pw_cb, void *pw_arg)
 {
     struct store_ctx *s = vctx;
-    struct password_callback password = {s->prov, pw_cb, pw_arg};
+    struct password_callback password = {pw_cb, pw_arg};
     int ok = 0;
     int rc;
 

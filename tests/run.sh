@@ -1,10 +1,11 @@
 #!/bin/bash
-# tests/run.sh [--asan] [--long]: install what is missing, build, run every
-# test. Needs root for packages and for the stories' namespaces.
+# tests/run.sh [--asan|--tsan] [--long]: install what is missing, build, run
+# every test. Needs root for packages and for the stories' namespaces.
 #
 #   --asan  build and test under AddressSanitizer and UBSan instead
-#   --long  each test five times, to find those that fail now and then, and a
-#           minute of fuzzing
+#   --tsan  build and run what has threads under ThreadSanitizer instead
+#   --long  each test five times, to find those that fail now and then, a
+#           thousand forks at every moment, and a minute of fuzzing
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd) || exit
 # shellcheck source=tests/lib.sh
@@ -13,15 +14,20 @@ top=$(cd "$(dirname "$0")/.." && pwd) || exit
 preset=dev
 long=no
 repeat=()
+select=()
 for argument in "$@"; do
     case $argument in
     --asan) preset=asan ;;
+    --tsan)
+        preset=tsan
+        select=(--label-regex 'unit|threads')
+        ;;
     --long)
         long=yes
         repeat=(--repeat until-fail:5)
         packages_test+=(libclang-rt-dev)
         ;;
-    *) die "usage: tests/run.sh [--asan] [--long]" ;;
+    *) die "usage: tests/run.sh [--asan|--tsan] [--long]" ;;
     esac
 done
 
@@ -38,10 +44,14 @@ fi
 
 say "tests"
 cd "$top" || exit
-ctest --preset $preset --parallel "$(nproc)" ${repeat[@]+"${repeat[@]}"}
+ctest --preset $preset --parallel "$(nproc)" ${repeat[@]+"${repeat[@]}"} \
+    ${select[@]+"${select[@]}"}
 status=$?
 
 if [ $long = yes ]; then
+    say "forks"
+    LIFE_FORKS=1000 tests/e2e/run.sh build/$preset forks_at_every_moment ||
+        status=1
     say "fuzzing"
     tests/fuzz/run.sh 60 || status=1
 fi

@@ -234,7 +234,13 @@ static const struct key_kind {
     {"RSA", CARD_KEY_RSA},         {"RSA-PSS", CARD_KEY_RSA},
     {"EC", CARD_KEY_EC},           {"ED25519", CARD_KEY_ED25519},
     {"ED448", CARD_KEY_ED448},     {"X25519", CARD_KEY_X25519},
-    {"X448", CARD_KEY_X448}};
+    {"X448", CARD_KEY_X448},
+    {"ML-DSA-44", CARD_KEY_ML_DSA_44},
+    {"ML-DSA-65", CARD_KEY_ML_DSA_65},
+    {"ML-DSA-87", CARD_KEY_ML_DSA_87},
+    {"ML-KEM-512", CARD_KEY_ML_KEM_512},
+    {"ML-KEM-768", CARD_KEY_ML_KEM_768},
+    {"ML-KEM-1024", CARD_KEY_ML_KEM_1024}};
 
 static bool kind_of_key(const EVP_PKEY *key, enum card_key_type *type)
 {
@@ -289,10 +295,11 @@ static bool curve_is_known(const EVP_PKEY *key)
 
 static int describe(const EVP_PKEY *key, struct crypto_key *out)
 {
-    bool derives = out->type == CARD_KEY_X25519 || out->type == CARD_KEY_X448;
+    bool signs = out->type != CARD_KEY_X25519 && out->type != CARD_KEY_X448 &&
+                 !card_key_is_ml_kem(out->type);
 
     out->bits = (unsigned)EVP_PKEY_get_bits(key);
-    out->sig_max = derives ? 0 : (size_t)EVP_PKEY_get_size(key);
+    out->sig_max = signs ? (size_t)EVP_PKEY_get_size(key) : 0;
     if (out->type == CARD_KEY_RSA && (out->bits < 512 || out->bits > 8192))
         return card_fail(CARD_E_UNSUPPORTED, "RSA keys of %u bits are not "
                                              "supported", out->bits);
@@ -359,8 +366,8 @@ static bool verify_value(OSSL_LIB_CTX *libctx, EVP_PKEY *key, bool rsa,
     return ok;
 }
 
-static bool verify_eddsa(OSSL_LIB_CTX *libctx, EVP_PKEY *key,
-                         struct bytes message, struct bytes sig)
+static bool verify_message(OSSL_LIB_CTX *libctx, EVP_PKEY *key,
+                           struct bytes message, struct bytes sig)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool ok = ctx != NULL &&
@@ -382,12 +389,13 @@ static bool verify(OSSL_LIB_CTX *libctx, EVP_PKEY *key, enum card_key_type type,
         return verify_value(libctx, key, type == CARD_KEY_RSA, tbs, sig);
     case CARD_KEY_ED25519:
     case CARD_KEY_ED448:
-        return verify_eddsa(libctx, key, tbs->message, sig);
-    case CARD_KEY_X25519:
-    case CARD_KEY_X448:
-        break;
+    case CARD_KEY_ML_DSA_44:
+    case CARD_KEY_ML_DSA_65:
+    case CARD_KEY_ML_DSA_87:
+        return verify_message(libctx, key, tbs->message, sig);
+    default:
+        return false;
     }
-    return false;
 }
 
 static int self_check_failed(void)

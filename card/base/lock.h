@@ -1,7 +1,7 @@
 /*
- * A mutex that a forked child finds free. The thread that held it in the
- * parent does not exist in the child, and no atfork handler is used: it would
- * outlive dlclose of the provider.
+ * A mutex that a forked child finds free: the thread that held it in the parent
+ * does not exist in the child. It needs no atfork handler, which clone() would
+ * not run.
  */
 #ifndef CARD_BASE_LOCK_H
 #define CARD_BASE_LOCK_H

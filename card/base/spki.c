@@ -1,6 +1,7 @@
 /*
  * SubjectPublicKeyInfo from raw material: RFC 5280 4.1.2.7, RFC 3279 2.3.1,
- * RFC 5480, RFC 8410. Contents are written first, then wrapped where they are.
+ * RFC 5480, RFC 8410, RFC 9881, RFC 9935. Contents are written first, then
+ * wrapped where they are.
  */
 #include "card/base/spki.h"
 
@@ -171,17 +172,52 @@ static const struct rfc8410_row rfc8410[] = {
     [CARD_KEY_ED25519] = {32, {0x06, 0x03, 0x2B, 0x65, 0x70}},
     [CARD_KEY_ED448] = {57, {0x06, 0x03, 0x2B, 0x65, 0x71}}};
 
-int spki_rfc8410(enum card_key_type type, struct bytes key, struct buf *out)
+/* An algorithm without parameters, and a key that is its bytes. */
+static int put_bare(struct buf *out, struct bytes oid, size_t len,
+                    struct bytes key)
 {
-    const struct rfc8410_row *row;
     size_t start = out->len;
 
+    if (key.len != len)
+        return card_fail(CARD_E_PROTOCOL, "a public key of %zu bytes in place "
+                                          "of %zu", key.len, len);
+    return keep(out, start, put_key(out, oid, bytes_from(NULL, 0), key));
+}
+
+int spki_rfc8410(enum card_key_type type, struct bytes key, struct buf *out)
+{
     if (type >= nitems(rfc8410) || rfc8410[type].key_len == 0)
         return card_fail(CARD_E_ARGUMENT, "not a key of RFC 8410");
-    row = &rfc8410[type];
-    if (key.len != row->key_len)
-        return card_fail(CARD_E_PROTOCOL, "a public key of %zu bytes in place "
-                                          "of %zu", key.len, row->key_len);
-    return keep(out, start, put_key(out, BYTES_OF(row->oid),
-                                    bytes_from(NULL, 0), key));
+    return put_bare(out, BYTES_OF(rfc8410[type].oid), rfc8410[type].key_len,
+                    key);
+}
+
+struct ml_row {
+    size_t key_len; /* FIPS 204, table 2; FIPS 203, table 3 */
+    uint8_t oid[11];
+};
+
+/*
+ * id-ml-dsa-44 to -87: 2.16.840.1.101.3.4.3.17 to 19;
+ * id-alg-ml-kem-512 to -1024: 2.16.840.1.101.3.4.4.1 to 3
+ */
+static const struct ml_row ml[] = {
+    [CARD_KEY_ML_DSA_44] = {1312, {0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
+                                   0x03, 0x04, 0x03, 0x11}},
+    [CARD_KEY_ML_DSA_65] = {1952, {0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
+                                   0x03, 0x04, 0x03, 0x12}},
+    [CARD_KEY_ML_DSA_87] = {2592, {0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
+                                   0x03, 0x04, 0x03, 0x13}},
+    [CARD_KEY_ML_KEM_512] = {800, {0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
+                                   0x03, 0x04, 0x04, 0x01}},
+    [CARD_KEY_ML_KEM_768] = {1184, {0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
+                                    0x03, 0x04, 0x04, 0x02}},
+    [CARD_KEY_ML_KEM_1024] = {1568, {0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
+                                     0x03, 0x04, 0x04, 0x03}}};
+
+int spki_ml(enum card_key_type type, struct bytes key, struct buf *out)
+{
+    if (type >= nitems(ml) || ml[type].key_len == 0)
+        return card_fail(CARD_E_ARGUMENT, "not a key of ML-DSA or ML-KEM");
+    return put_bare(out, BYTES_OF(ml[type].oid), ml[type].key_len, key);
 }

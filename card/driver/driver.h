@@ -27,6 +27,9 @@ struct token_query {
     unsigned kinds;       /* enum card_kind */
     const char *label;    /* NULL: any */
     const struct card_id *id; /* len 0: any */
+    /* One among others is of no use: this thread's sentence says why. */
+    void (*passed_over)(void *log_arg);
+    void *log_arg;
 };
 
 /*
@@ -75,8 +78,8 @@ struct token {
 struct driver {
     const char *name; /* as in card:driver=ias */
     /*
-     * sign, decrypt and derive may run in several threads at a time, without
-     * a transaction, while the PIN is verified.
+     * sign, decrypt, derive and decapsulate may run in several threads at a
+     * time, without a transaction, while the PIN is verified.
      */
     bool concurrent;
     /*
@@ -105,8 +108,8 @@ struct driver {
                   struct bytes value);
     /*
      * Sign; `sig` receives modulus-length bytes (RSA), r || s (EC), R || S
-     * (EdDSA). The PIN is verified already if the key has one. CARD_E_LOGIN if
-     * the card disagrees.
+     * (EdDSA), FIPS 204's encoding (ML-DSA). The PIN is verified already if the
+     * key has one. CARD_E_LOGIN if the card disagrees.
      */
     int (*sign)(struct token *t, const struct card_key_info *key,
                 const struct card_tbs *tbs, struct buf *sig);
@@ -127,6 +130,9 @@ struct driver {
      */
     int (*derive)(struct token *t, const struct card_key_info *key,
                   struct bytes peer, struct buf *secret);
+    /* ML-KEM. */
+    int (*decapsulate)(struct token *t, const struct card_key_info *key,
+                       struct bytes ciphertext, struct buf *secret);
     /*
      * Search instead of list and read_cert: each object that matches goes to
      * `found`, whose error ends the search and is returned. Private keys that

@@ -45,15 +45,23 @@ static void want_for(struct attributes *a, enum card_kind kind,
     want_buf(w, CKA_MODULUS, &a->modulus);
     want_buf(w, CKA_PUBLIC_EXPONENT, &a->exponent);
     want_buf(w, CKA_EC_PARAMS, &a->params);
+    want(w, CKA_PARAMETER_SET, &a->parameter_set, sizeof(a->parameter_set));
     if (kind == CARD_KIND_PUBLIC) {
         want_buf(w, CKA_EC_POINT, &a->point);
+        want_buf(w, CKA_VALUE, &a->value);
         return;
     }
     want(w, CKA_SIGN, &a->sign, sizeof(a->sign));
     want(w, CKA_DECRYPT, &a->decrypt, sizeof(a->decrypt));
     want(w, CKA_DERIVE, &a->derive, sizeof(a->derive));
+    want(w, CKA_DECAPSULATE, &a->decapsulate, sizeof(a->decapsulate));
     want(w, CKA_ALWAYS_AUTHENTICATE, &a->always_auth, sizeof(a->always_auth));
     want_buf(w, CKA_ALLOWED_MECHANISMS, &a->allowed);
+}
+
+static size_t value_max(enum card_kind kind)
+{
+    return kind == CARD_KIND_CERT ? CARD_MAX_FILE : CARD_MAX_ML_PUBLIC;
 }
 
 int attributes_new(enum card_kind kind, struct attributes **out)
@@ -72,7 +80,8 @@ int attributes_new(enum card_kind kind, struct attributes **out)
     a->point = (struct buf)BUF_ON(a->point_space);
     a->allowed.data = (uint8_t *)a->allowed_space;
     a->allowed.cap = sizeof(a->allowed_space);
-    if (kind == CARD_KIND_CERT && (rc = buf_new(&a->value, CARD_MAX_FILE)) < 0)
+    if (kind != CARD_KIND_PRIVATE &&
+        (rc = buf_new(&a->value, value_max(kind))) < 0)
         free(a);
     *out = a;
     return rc;
@@ -171,11 +180,35 @@ static enum card_key_type type_of_curve(struct bytes params)
     return CARD_KEY_EC;
 }
 
+const struct p11_ml_set p11_ml_sets[] = {
+    {CARD_KEY_ML_DSA_44, CKK_ML_DSA, CKP_ML_DSA_44, CKM_ML_DSA_KEY_PAIR_GEN},
+    {CARD_KEY_ML_DSA_65, CKK_ML_DSA, CKP_ML_DSA_65, CKM_ML_DSA_KEY_PAIR_GEN},
+    {CARD_KEY_ML_DSA_87, CKK_ML_DSA, CKP_ML_DSA_87, CKM_ML_DSA_KEY_PAIR_GEN},
+    {CARD_KEY_ML_KEM_512, CKK_ML_KEM, CKP_ML_KEM_512, CKM_ML_KEM_KEY_PAIR_GEN},
+    {CARD_KEY_ML_KEM_768, CKK_ML_KEM, CKP_ML_KEM_768, CKM_ML_KEM_KEY_PAIR_GEN},
+    {CARD_KEY_ML_KEM_1024, CKK_ML_KEM, CKP_ML_KEM_1024,
+     CKM_ML_KEM_KEY_PAIR_GEN},
+};
+const size_t p11_ml_set_count = nitems(p11_ml_sets);
+
+static const struct p11_ml_set *find_ml_set(const struct attributes *a)
+{
+    for (size_t i = 0; i < nitems(p11_ml_sets); i++)
+        if (p11_ml_sets[i].key_type == a->type &&
+            p11_ml_sets[i].parameter_set == a->parameter_set)
+            return &p11_ml_sets[i];
+    return NULL;
+}
+
 int attributes_public_half(const struct attributes *a, struct buf *spki)
 {
     struct bytes params = buf_view(&a->params);
     enum card_key_type type = type_of_curve(params);
+    const struct p11_ml_set *ml = find_ml_set(a);
 
+    if (ml != NULL)
+        return a->value.len == 0
+                   ? 0 : spki_ml(ml->type, buf_view(&a->value), spki);
     if (a->type == CKK_RSA && a->modulus.len > 0 && a->exponent.len > 0)
         return (attributes_pss_only(a) ? spki_rsa_pss : spki_rsa)(
             buf_view(&a->modulus), buf_view(&a->exponent), spki);
@@ -213,6 +246,8 @@ static const struct {
     {CKM_ECDSA, CARD_CAN_ECDSA},
     {CKM_EDDSA, CARD_CAN_EDDSA},
     {CKM_ECDH1_DERIVE, CARD_CAN_DERIVE},
+    {CKM_ML_DSA, CARD_CAN_ML_DSA},
+    {CKM_ML_KEM, CARD_CAN_DECAPSULATE},
 };
 
 enum {
@@ -244,6 +279,10 @@ static unsigned allowed(const struct attributes *a)
 
 static unsigned of_type(enum card_key_type type)
 {
+    if (card_key_is_ml_dsa(type))
+        return CARD_CAN_ML_DSA;
+    if (card_key_is_ml_kem(type))
+        return CARD_CAN_DECAPSULATE;
     switch (type) {
     case CARD_KEY_RSA:
         return RSA_SIGNS | RSA_DECRYPTS;
@@ -260,10 +299,13 @@ static unsigned of_type(enum card_key_type type)
 unsigned attributes_can(const struct p11_token *priv,
                         const struct attributes *a, enum card_key_type type)
 {
-    const unsigned signs = RSA_SIGNS | CARD_CAN_ECDSA | CARD_CAN_EDDSA;
-    unsigned may = (is_set(a->sign) ? signs : 0U) |
-                   (is_set(a->decrypt) ? (unsigned)RSA_DECRYPTS : 0U) |
-                   (is_set(a->derive) ? (unsigned)CARD_CAN_DERIVE : 0U);
+    const unsigned signs = RSA_SIGNS | CARD_CAN_ECDSA | CARD_CAN_EDDSA |
+                           CARD_CAN_ML_DSA;
+    unsigned may =
+        (is_set(a->sign) ? signs : 0U) |
+        (is_set(a->decrypt) ? (unsigned)RSA_DECRYPTS : 0U) |
+        (is_set(a->derive) ? (unsigned)CARD_CAN_DERIVE : 0U) |
+        (is_set(a->decapsulate) ? (unsigned)CARD_CAN_DECAPSULATE : 0U);
 
     return priv->can & allowed(a) & may & of_type(type);
 }
@@ -277,13 +319,17 @@ bool attributes_pss_only(const struct attributes *a)
 static unsigned uses_of(const struct attributes *a)
 {
     return (is_set(a->sign) ? (unsigned)CARD_USE_AUTH : 0U) |
-           (is_set(a->decrypt) || is_set(a->derive)
+           (is_set(a->decrypt) || is_set(a->derive) || is_set(a->decapsulate)
                 ? (unsigned)CARD_USE_DECRYPT : 0U);
 }
 
 static int key_type(const struct attributes *a, enum card_key_type *out)
 {
-    if (a->type == CKK_RSA)
+    const struct p11_ml_set *ml = find_ml_set(a);
+
+    if (ml != NULL)
+        *out = ml->type;
+    else if (a->type == CKK_RSA)
         *out = CARD_KEY_RSA;
     else if (a->params.len > 0)
         *out = type_of_curve(buf_view(&a->params));

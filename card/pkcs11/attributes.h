@@ -7,7 +7,7 @@
 #include "card/pkcs11/p11.h"
 
 enum {
-    P11_SPKI_MAX = 2 * CARD_MAX_SIGNATURE + 64,
+    P11_SPKI_MAX = CARD_MAX_ML_PUBLIC + 64,
     P11_POINT_MAX = 160, /* of P-521, wrapped */
     P11_PARAMS_MAX = 64,
     P11_MAX_ALLOWED = 64
@@ -16,17 +16,28 @@ enum {
 /* All we ask of any object; what it has not is empty or false. */
 struct attributes {
     CK_KEY_TYPE type;
-    CK_BBOOL sign, decrypt, derive, always_auth;
+    CK_BBOOL sign, decrypt, derive, decapsulate, always_auth;
+    CK_ULONG parameter_set; /* of ML-DSA and ML-KEM: CKP_... */
     CK_ULONG category; /* of certificates: 2 is an authority */
     struct buf id, label, modulus, exponent, params, point;
     struct buf allowed; /* of CK_MECHANISM_TYPE */
-    struct buf value; /* of certificates; on the heap */
+    struct buf value; /* of certificates, ML-DSA, ML-KEM; on the heap */
     CK_MECHANISM_TYPE allowed_space[P11_MAX_ALLOWED];
     uint8_t id_space[CARD_ID_MAX], label_space[CARD_LABEL_MAX - 1];
     uint8_t modulus_space[CARD_MAX_SIGNATURE];
     uint8_t exponent_space[CARD_MAX_SIGNATURE];
     uint8_t params_space[P11_PARAMS_MAX], point_space[P11_POINT_MAX];
 };
+
+/* The keys of v3.2 that a parameter set tells apart. */
+struct p11_ml_set {
+    enum card_key_type type;
+    CK_KEY_TYPE key_type;
+    CK_ULONG parameter_set;
+    CK_MECHANISM_TYPE generate;
+};
+extern const struct p11_ml_set p11_ml_sets[];
+extern const size_t p11_ml_set_count;
 
 /* CARD_E_MEMORY. Free with attributes_free, NULL allowed. */
 int attributes_new(enum card_kind kind, struct attributes **out);

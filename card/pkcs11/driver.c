@@ -1,6 +1,6 @@
 /*
- * The driver of PKCS#11 tokens (OASIS PKCS#11 v2.40, and EdDSA of v3.0): what
- * the table of drivers knows.
+ * The driver of PKCS#11 tokens (OASIS PKCS#11 v2.40, with EdDSA of v3.0, and
+ * ML-DSA and ML-KEM of v3.2): what the table of drivers knows.
  */
 #include "card/pkcs11/p11.h"
 
@@ -74,6 +74,7 @@ const struct driver driver_pkcs11 = {
     .sign = p11_sign,
     .decrypt = p11_decrypt,
     .derive = p11_derive,
+    .decapsulate = p11_decapsulate,
     .find = p11_find,
     .generate = p11_generate,
     .close = p11_close,

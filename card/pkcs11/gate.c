@@ -2,7 +2,8 @@
  * The gate to the modules: who is inside one. A fork waits for them, because it
  * copies locks that threads hold which the child does not have, and a module,
  * SoftHSM for one, would wait for those for ever; so does the end of the
- * process, because it takes away what a module works with.
+ * process, because it takes away what a module works with. The handlers stay
+ * good because the plugins are never unmapped.
  */
 #include "card/pkcs11/p11.h"
 
@@ -33,7 +34,7 @@ static void take(void)
     gate.closing = 0;
 }
 
-/* With the lock held. Whoever is inside, a module that forks, waits for none. */
+/* With the lock held. A module that forks, and so is inside, waits for none. */
 static void wait_for_others(void)
 {
     struct timespec until;

@@ -2,7 +2,7 @@
  * Key pairs made on a token. The private key is sensitive and stays there.
  */
 #define _GNU_SOURCE /* getrandom */
-#include "card/pkcs11/p11.h"
+#include "card/pkcs11/attributes.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -80,6 +80,11 @@ static void put_uses(struct pair *p, const struct card_key_request *r)
     const unsigned signs = CARD_USE_AUTH | CARD_USE_SIGN;
     bool montgomery = r->type == CARD_KEY_X25519 || r->type == CARD_KEY_X448;
 
+    if (card_key_is_ml_kem(r->type)) {
+        put_public(p, CKA_ENCAPSULATE, &p->yes, sizeof(p->yes));
+        put_private(p, CKA_DECAPSULATE, &p->yes, sizeof(p->yes));
+        return;
+    }
     p->sign = !montgomery && takes_part(r, signs);
     p->decrypt = r->type == CARD_KEY_RSA && takes_part(r, CARD_USE_DECRYPT);
     p->derive = montgomery || (r->type == CARD_KEY_EC &&
@@ -122,6 +127,27 @@ static int put_curve(struct pair *p, const struct card_key_request *r)
     return card_fail(CARD_E_UNSUPPORTED, "no key is made on such a curve");
 }
 
+/* Not in the template of the private key, by v3.2. */
+static int put_ml(struct pair *p, const struct card_key_request *r)
+{
+    for (size_t i = 0; i < p11_ml_set_count; i++) {
+        if (p11_ml_sets[i].type != r->type)
+            continue;
+        p->mechanism.mechanism = p11_ml_sets[i].generate;
+        put_public(p, CKA_PARAMETER_SET, &p11_ml_sets[i].parameter_set,
+                   sizeof(p11_ml_sets[i].parameter_set));
+        return 0;
+    }
+    return card_fail(CARD_E_UNSUPPORTED, "no such key is made");
+}
+
+static int put_type(struct pair *p, const struct card_key_request *r)
+{
+    if (card_key_is_ml_dsa(r->type) || card_key_is_ml_kem(r->type))
+        return put_ml(p, r);
+    return r->type == CARD_KEY_RSA ? put_rsa(p, r) : put_curve(p, r);
+}
+
 static int take_id(struct pair *p, const struct card_id *id)
 {
     p->id = *id;
@@ -140,8 +166,7 @@ static int compose(struct pair *p, const struct card_key_request *r,
     memset(p, 0, sizeof(*p));
     p->yes = CK_TRUE;
     p->no = CK_FALSE;
-    if ((rc = r->type == CARD_KEY_RSA ? put_rsa(p, r) : put_curve(p, r)) < 0 ||
-        (rc = take_id(p, id)) < 0)
+    if ((rc = put_type(p, r)) < 0 || (rc = take_id(p, id)) < 0)
         return rc;
     put_both(p, CKA_TOKEN, &p->yes, sizeof(p->yes));
     put_both(p, CKA_ID, p->id.data, p->id.len);
@@ -168,21 +193,20 @@ static CK_RV open_writable(struct p11_slot *slot,
 
 /* Before v3.0 tokens made Montgomery keys by the Edwards mechanism. */
 static CK_RV make_pair(const struct p11_session *s, struct pair *p,
-                       CK_OBJECT_HANDLE *private)
+                       CK_OBJECT_HANDLE *public, CK_OBJECT_HANDLE *private)
 {
-    CK_OBJECT_HANDLE public = 0;
     CK_RV rv;
 
     rv = s->f->C_GenerateKeyPair(s->handle, &p->mechanism, p->public,
                                  p->public_count, p->private,
-                                 p->private_count, &public, private);
+                                 p->private_count, public, private);
     if (rv != CKR_MECHANISM_INVALID ||
         p->mechanism.mechanism != CKM_EC_MONTGOMERY_KEY_PAIR_GEN)
         return rv;
     p->mechanism.mechanism = CKM_EC_EDWARDS_KEY_PAIR_GEN;
     return s->f->C_GenerateKeyPair(s->handle, &p->mechanism, p->public,
                                    p->public_count, p->private,
-                                   p->private_count, &public, private);
+                                   p->private_count, public, private);
 }
 
 int p11_generate(struct token *t, const struct card_key_request *request,
@@ -191,7 +215,7 @@ int p11_generate(struct token *t, const struct card_key_request *request,
 {
     struct p11_slot *slot = p11_slot_of(t);
     struct p11_session shared, own;
-    CK_OBJECT_HANDLE private = 0;
+    CK_OBJECT_HANDLE public = 0, private = 0;
     struct pair pair;
     CK_RV rv;
     int rc;
@@ -200,12 +224,13 @@ int p11_generate(struct token *t, const struct card_key_request *request,
         (rc = p11_session_take(slot, &shared)) < 0)
         return rc;
     if ((rv = open_writable(slot, &shared, &own)) == CKR_OK) {
-        rv = make_pair(&own, &pair, &private);
+        rv = make_pair(&own, &pair, &public, &private);
         own.f->C_CloseSession(own.handle);
     }
     rc = p11_error(rv, "C_GenerateKeyPair");
-    if (rc == 0)
-        rc = p11_found_new(t, &shared, private, found, arg);
+    if (rc == 0 &&
+        (rc = p11_found_new(t, &shared, public, private, found, arg)) < 0)
+        card_fail_in(rc, "a key was made, but");
     p11_session_give(slot, &shared, rv);
     return rc;
 }

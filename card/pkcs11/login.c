@@ -49,6 +49,24 @@ static int tries_by(const struct p11_slot *slot, unsigned long flags)
     return CARD_TRIES_FULL;
 }
 
+/* Another context of this process may have logged in: then no PIN is needed. */
+static int look_for_login(struct p11_slot *slot)
+{
+    struct p11_session session;
+    CK_SESSION_INFO info;
+    CK_RV rv;
+    int rc;
+
+    memset(&info, 0, sizeof(info));
+    if ((rc = p11_session_take(slot, &session)) < 0)
+        return rc;
+    rv = session.f->C_GetSessionInfo(session.handle, &info);
+    if (rv == CKR_OK && p11_is_user(info.state))
+        atomic_store(&slot->logged_in, true);
+    p11_session_give(slot, &session, rv);
+    return p11_error(rv, "C_GetSessionInfo");
+}
+
 /* The lock is held until the end of the transaction, so over the login. */
 int p11_pin_status(struct token *t, struct card_pin_info *pin)
 {
@@ -56,10 +74,10 @@ int p11_pin_status(struct token *t, struct card_pin_info *pin)
     CK_TOKEN_INFO info;
     int rc;
 
+    if (!atomic_load(&slot->logged_in) && (rc = look_for_login(slot)) < 0)
+        return rc;
     pin->verified = atomic_load(&slot->logged_in);
-    if (pin->verified)
-        return 0;
-    if (slot->login_lock < 0 &&
+    if (!pin->verified && slot->login_lock < 0 &&
         (rc = p11_mark_lock(&slot->token, &slot->login_lock)) < 0)
         return rc;
     if ((rc = p11_slot_info(slot, &info)) < 0)
@@ -78,27 +96,30 @@ static bool shows_loss(struct p11_slot *slot)
     return p11_slot_info(slot, &info) == 0 && (info.flags & any) != 0;
 }
 
-static int rejected(struct p11_slot *slot, CK_RV rv)
+static CK_RV present(const struct p11_session *session, CK_USER_TYPE user,
+                     struct bytes pin)
 {
-    if (!shows_loss(slot))
-        p11_mark_set(&slot->token);
-    return p11_error(rv, "C_Login");
+    return session->f->C_Login(session->handle, user,
+                               pin.len > 0 ? p11_unconst(pin.data) : NULL,
+                               pin.len);
 }
 
-static CK_RV login(struct p11_slot *slot, struct bytes value,
-                   struct p11_session *session)
+/*
+ * What a token says of a PIN is kept. After a failure that does not say whether
+ * it looked at the PIN, nothing is to present that again by itself.
+ */
+static int judge(struct p11_slot *slot, CK_RV rv)
 {
-    CK_RV rv = session->f->C_Login(session->handle, CKU_USER,
-                                   value.len > 0 ? p11_unconst(value.data)
-                                                 : NULL,
-                                   value.len);
+    int rc;
 
-    /* Another context of this process did it: the PIN was not looked at. */
-    if (rv == CKR_USER_ALREADY_LOGGED_IN)
-        rv = CKR_OK;
     if (rv == CKR_OK)
-        atomic_store(&slot->logged_in, true);
-    return rv;
+        p11_mark_clear(&slot->token);
+    else if ((rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED ||
+              rv == CKR_PIN_INVALID || rv == CKR_PIN_LEN_RANGE) &&
+             !shows_loss(slot))
+        p11_mark_set(&slot->token);
+    rc = p11_error(rv, "C_Login");
+    return rc == CARD_E_COMM ? CARD_E_PROTOCOL : rc;
 }
 
 int p11_verify(struct token *t, struct card_pin_info *pin,
@@ -115,22 +136,18 @@ int p11_verify(struct token *t, struct card_pin_info *pin,
         return card_fail(CARD_E_PIN_FORMAT, "an empty PIN");
     if ((rc = p11_session_take(slot, &session)) < 0)
         return rc;
-    rv = login(slot, value, &session);
+    rv = present(&session, CKU_USER, value);
+    if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
+        atomic_store(&slot->logged_in, true);
     p11_session_give(slot, &session, rv);
-    if (rv == CKR_PIN_INCORRECT || rv == CKR_PIN_LOCKED)
-        return rejected(slot, rv);
-    if (rv == CKR_OK)
-        p11_mark_clear(&slot->token);
-    return p11_error(rv, "C_Login");
+    /* Another context did it just now: the PIN was not looked at. */
+    return rv == CKR_USER_ALREADY_LOGGED_IN ? 0 : judge(slot, rv);
 }
 
-CK_RV p11_consent(struct token *t, const struct p11_session *session)
+int p11_consent(struct token *t, const struct p11_session *session)
 {
-    struct bytes pin = secret_view(t->consent);
-
     if (t->consent == NULL)
-        return CKR_USER_NOT_LOGGED_IN;
-    return session->f->C_Login(session->handle, CKU_CONTEXT_SPECIFIC,
-                               pin.len > 0 ? p11_unconst(pin.data) : NULL,
-                               pin.len);
+        return card_fail(CARD_E_LOGIN, "the token wants a PIN for each use");
+    return judge(p11_slot_of(t), present(session, CKU_CONTEXT_SPECIFIC,
+                                         secret_view(t->consent)));
 }

@@ -24,8 +24,10 @@ struct p11_module {
     unsigned refs; /* guarded by the registry's lock, as next is */
     char *path, *args;
     struct lock lock; /* guards what follows */
-    PKCS11_CTX *ctx;  /* NULL: not initialised in this process */
+    PKCS11_CTX *ctx;  /* libp11's; a forked child keeps its parent's */
     CK_FUNCTION_LIST *f;
+    p11_decapsulate_fn *decapsulate; /* NULL: it is older than v3.2 */
+    bool initialised; /* in this process, as far as is known */
     bool foreign;     /* somebody else had initialised it */
 };
 
@@ -168,25 +170,65 @@ static bool is_complete(const CK_FUNCTION_LIST *f)
 }
 
 /*
+ * What C_GetInterface gives (v3.0, v3.2). Defined here because older headers
+ * lack it, and p11-kit's declares C_DecapsulateKey with a pointer to the
+ * length where the standard has the length itself.
+ */
+struct interface {
+    CK_UTF8CHAR *name;
+    void *functions;
+    CK_FLAGS flags;
+};
+
+struct functions_3_2 {
+    CK_FUNCTION_LIST v2_40;
+    void (*v3_0[24])(void); /* C_GetInterfaceList to C_MessageVerifyFinal */
+    void (*encapsulate)(void);
+    p11_decapsulate_fn *decapsulate;
+};
+
+static p11_decapsulate_fn *find_decapsulate(void *handle)
+{
+    CK_RV (*get)(CK_UTF8CHAR *, CK_VERSION *, struct interface **, CK_FLAGS);
+    CK_UTF8CHAR name[] = "PKCS 11";
+    CK_VERSION version = {3, 2};
+    struct interface *found = NULL;
+    const struct functions_3_2 *list;
+    void *symbol = dlsym(handle, "C_GetInterface");
+
+    memcpy(&get, &symbol, sizeof(get)); /* ISO C knows no such cast */
+    if (get == NULL || get(name, &version, &found, 0) != CKR_OK ||
+        found == NULL || (list = found->functions) == NULL ||
+        list->v2_40.version.major != version.major ||
+        list->v2_40.version.minor < version.minor)
+        return NULL;
+    return list->decapsulate;
+}
+
+/*
  * Never closed: code of the module may run until the process ends. Opened
  * before libp11 does, which would write to stderr, and without RTLD_DEEPBIND,
  * which breaks programs with a malloc of their own.
  */
-static int find_functions(const char *path, CK_FUNCTION_LIST **out)
+static int find_functions(struct p11_module *m)
 {
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     CK_RV (*get)(CK_FUNCTION_LIST **) = NULL;
-    void *symbol;
+    CK_FUNCTION_LIST *list = NULL;
+    void *handle, *symbol;
 
-    if (handle == NULL)
+    if (m->path[0] != '/')
+        return card_fail(CARD_E_CONFIG, "PKCS#11 module %s: the path is not "
+                         "absolute", m->path);
+    if ((handle = dlopen(m->path, RTLD_NOW | RTLD_LOCAL)) == NULL)
         return card_fail(CARD_E_CONFIG, "%s", dlerror());
-    *out = NULL;
     symbol = dlsym(handle, "C_GetFunctionList");
-    memcpy(&get, &symbol, sizeof(get)); /* ISO C knows no such cast */
-    if (get == NULL || get(out) != CKR_OK || !is_complete(*out)) {
+    memcpy(&get, &symbol, sizeof(get));
+    if (get == NULL || get(&list) != CKR_OK || !is_complete(list)) {
         dlclose(handle);
-        return card_fail(CARD_E_CONFIG, "%s is no PKCS#11 module", path);
+        return card_fail(CARD_E_CONFIG, "%s is no PKCS#11 module", m->path);
     }
+    m->f = list;
+    m->decapsulate = find_decapsulate(handle);
     return 0;
 }
 
@@ -236,7 +278,7 @@ static int load(struct p11_module *m, bool child)
     CK_RV rv;
     int rc = 0;
 
-    if (first && (rc = find_functions(m->path, &m->f)) < 0)
+    if (first && (rc = find_functions(m)) < 0)
         return rc;
     rv = initialise(m);
     if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
@@ -246,13 +288,21 @@ static int load(struct p11_module *m, bool child)
     if (!child)
         m->foreign = rv == CKR_CRYPTOKI_ALREADY_INITIALIZED;
     ERR_set_mark(); /* what libp11 finds wrong is said in our words */
-    if ((m->ctx = new_context(m)) == NULL)
+    if (m->ctx == NULL && (m->ctx = new_context(m)) == NULL)
         rc = card_fail(CARD_E_NO_SERVICE, "%s does not load", m->path);
     ERR_pop_to_mark();
+    m->initialised = rc == 0;
     /* Before what the module has registered for the end until now. */
     if (first)
         atexit(p11_end);
     return rc;
+}
+
+static bool is_initialised(CK_FUNCTION_LIST *f)
+{
+    CK_INFO info;
+
+    return f->C_GetInfo(&info) == CKR_OK;
 }
 
 int p11_module_functions(struct p11_module *module, CK_RV rv,
@@ -263,16 +313,25 @@ int p11_module_functions(struct p11_module *module, CK_RV rv,
 
     if ((rc = p11_enter()) < 0)
         return rc;
-    /* In a forked child the context, and what it guards, is the parent's. */
+    /*
+     * What was initialised is not so in a forked child. Of several threads that
+     * find the module finalised the first puts it right.
+     */
     child = lock_take(&module->lock);
-    if (child || rv == CKR_CRYPTOKI_NOT_INITIALIZED)
-        module->ctx = NULL;
-    if (module->ctx == NULL)
+    if (child || (rv == CKR_CRYPTOKI_NOT_INITIALIZED && module->initialised &&
+                  !is_initialised(module->f)))
+        module->initialised = false;
+    if (!module->initialised)
         rc = load(module, child);
     *out = module->f;
     lock_release(&module->lock);
     p11_leave();
     return rc;
+}
+
+p11_decapsulate_fn *p11_module_decapsulate(const struct p11_module *module)
+{
+    return module->decapsulate;
 }
 
 /* ---- words --------------------------------------------------------------- */
@@ -373,7 +432,7 @@ static void add_slot(CK_FUNCTION_LIST *f, CK_SLOT_ID id,
 
 static int list_slots(struct p11_module *module, struct p11_slot_list *out)
 {
-    CK_SLOT_ID ids[P11_MAX_SLOTS];
+    CK_SLOT_ID ids[P11_MAX_SLOTS] = {0};
     CK_FUNCTION_LIST *f;
     CK_ULONG count = 0;
     CK_RV rv;

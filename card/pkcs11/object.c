@@ -45,7 +45,7 @@ static int add_handles(struct handles *h, const CK_OBJECT_HANDLE *list,
 
 static CK_RV collect(const struct p11_session *s, struct handles *h, int *rc)
 {
-    CK_OBJECT_HANDLE some[HANDLES_AT_A_TIME];
+    CK_OBJECT_HANDLE some[HANDLES_AT_A_TIME] = {0};
     CK_ULONG count;
     CK_RV rv;
 
@@ -116,15 +116,21 @@ static bool is_same_object(const struct p11_object *o,
                        bytes_from(key->id.data, key->id.len));
 }
 
-/* Kept while the token is: other threads may be using it. */
-static int remember(struct token *t, CK_OBJECT_HANDLE handle, CK_KEY_TYPE type,
+/*
+ * Kept while the token is: other threads may be using it. A handle of before
+ * the sessions were lost may be another object's now.
+ */
+static int remember(struct token *t, unsigned long generation,
+                    CK_OBJECT_HANDLE handle, CK_KEY_TYPE type,
                     struct card_key_info *key)
 {
     struct p11_token *priv = t->priv;
     struct p11_object *o;
 
     for (o = priv->objects; o != NULL; o = o->next)
-        if (is_same_object(o, key, type) && atomic_load(&o->handle) == handle)
+        if (is_same_object(o, key, type) &&
+            atomic_load(&o->generation) == generation + 1 &&
+            atomic_load(&o->handle) == handle)
             break;
     if (o == NULL) {
         if ((o = calloc(1, sizeof(*o))) == NULL)
@@ -133,11 +139,10 @@ static int remember(struct token *t, CK_OBJECT_HANDLE handle, CK_KEY_TYPE type,
         memcpy(o->label, key->label, sizeof(o->label));
         o->type = type;
         atomic_init(&o->handle, handle);
+        atomic_init(&o->generation, generation + 1);
         o->next = priv->objects;
         priv->objects = o;
     }
-    atomic_store(&o->generation,
-                 atomic_load(&p11_slot_of(t)->generation) + 1);
     key->object = o;
     return 0;
 }
@@ -152,22 +157,23 @@ void p11_object_forget(const struct card_key_info *key)
     atomic_store(&object_of(key)->generation, 0);
 }
 
-int p11_object_handle(struct token *t, const struct p11_session *session,
-                      const struct card_key_info *key, CK_OBJECT_HANDLE *out)
+int p11_object_handle(const struct p11_session *session,
+                      const struct card_key_info *key, CK_OBJECT_HANDLE *out,
+                      CK_RV *rv)
 {
     struct p11_object *o = object_of(key);
     struct handles h = {.list = NULL};
     bool known;
     int rc = 0;
 
-    (void)t;
+    *rv = CKR_OK;
     /* In this order: who looks it up again stores the handle first. */
     known = atomic_load(&o->generation) == session->generation + 1;
     *out = atomic_load(&o->handle);
     if (known)
         return 0;
-    find_handles(session, CARD_KIND_PRIVATE,
-                 o->label[0] != '\0' ? o->label : NULL, &o->id, &h, &rc);
+    *rv = find_handles(session, CARD_KIND_PRIVATE,
+                       o->label[0] != '\0' ? o->label : NULL, &o->id, &h, &rc);
     if (rc == 0 && h.count == 0)
         rc = card_fail(CARD_E_NOT_FOUND, "the token does not show the key");
     if (rc == 0 && h.count > 1)
@@ -187,7 +193,7 @@ int p11_object_handle(struct token *t, const struct p11_session *session,
 static int learn_mechanisms(struct token *t, const struct p11_session *s)
 {
     struct p11_token *priv = t->priv;
-    CK_MECHANISM_TYPE list[P11_MAX_MECHANISMS];
+    CK_MECHANISM_TYPE list[P11_MAX_MECHANISMS] = {0};
     CK_ULONG count = P11_MAX_MECHANISMS;
     CK_RV rv;
 
@@ -199,6 +205,8 @@ static int learn_mechanisms(struct token *t, const struct p11_session *s)
     if (count > P11_MAX_MECHANISMS)
         return card_fail(CARD_E_PROTOCOL, "%lu mechanisms", count);
     priv->can = attributes_mechanisms_can(list, count);
+    if (p11_module_decapsulate(p11_slot_of(t)->module) == NULL)
+        priv->can &= ~(unsigned)CARD_CAN_DECAPSULATE;
     priv->mechanisms_known = true;
     return 0;
 }
@@ -209,28 +217,73 @@ static int learn_mechanisms(struct token *t, const struct p11_session *s)
 struct finding {
     struct token *token;
     struct p11_session session;
+    CK_OBJECT_HANDLE public; /* of the pair that was just made, or 0 */
     token_found_fn *found;
     void *arg;
     CK_RV rv;
 };
 
-/* Where a private key has no public half of its own: of those of its id. */
+/*
+ * Where a private key has no public half of its own: of those of its id, and
+ * where these are several, of its label too.
+ */
+static int find_partners(struct finding *f, enum card_kind kind,
+                         const struct card_key_info *key, struct handles *h)
+{
+    const char *label = key->label[0] != '\0' ? key->label : NULL;
+    struct handles both = {.list = NULL};
+    int rc = 0;
+
+    if (key->id.len == 0 && label == NULL)
+        return 0;
+    f->rv = find_handles(&f->session, kind, key->id.len > 0 ? NULL : label,
+                         &key->id, h, &rc);
+    if (rc == 0 && h->count > 1 && key->id.len > 0 && label != NULL)
+        f->rv = find_handles(&f->session, kind, label, &key->id, &both, &rc);
+    if (both.count == 0) {
+        free(both.list);
+        return rc;
+    }
+    free(h->list);
+    *h = both;
+    return rc;
+}
+
 static int find_partner(struct finding *f, enum card_kind kind,
                         const struct card_key_info *key,
                         struct attributes **out)
 {
     struct handles h = {.list = NULL};
-    int rc = 0;
+    int rc = find_partners(f, kind, key, &h);
 
     *out = NULL;
-    if (key->id.len == 0 && key->label[0] == '\0')
-        return 0;
-    f->rv = find_handles(&f->session, kind,
-                         key->id.len > 0 ? NULL : key->label, &key->id, &h,
-                         &rc);
     if (rc == 0 && h.count > 0 && (rc = attributes_new(kind, out)) == 0)
         f->rv = attributes_read(&f->session, h.list[0], kind, *out, &rc);
     free(h.list);
+    return rc;
+}
+
+/* Of several that differ, none is known to be the key's. */
+static int take_public(struct finding *f, CK_OBJECT_HANDLE object,
+                       const struct card_key_info *key, struct buf *spki)
+{
+    uint8_t space[P11_SPKI_MAX];
+    struct buf this = BUF_ON(space);
+    struct attributes *a;
+    int rc = attributes_new(CARD_KIND_PUBLIC, &a);
+
+    if (rc < 0)
+        return rc;
+    f->rv = attributes_read(&f->session, object, CARD_KIND_PUBLIC, a, &rc);
+    if (rc == 0)
+        rc = attributes_public_half(a, &this);
+    attributes_free(a);
+    if (rc == 0 && spki->len == 0)
+        return buf_put(spki, buf_view(&this));
+    if (rc == 0 && !bytes_equal(buf_view(spki), buf_view(&this)))
+        rc = card_fail(CARD_E_UNSUPPORTED, "which of several public keys "
+                       "belongs to key \"%s\", neither id nor label tells",
+                       key->label);
     return rc;
 }
 
@@ -238,12 +291,13 @@ static int public_from_object(struct finding *f,
                               const struct card_key_info *key,
                               struct buf *spki)
 {
-    struct attributes *a;
-    int rc = find_partner(f, CARD_KIND_PUBLIC, key, &a);
+    struct handles h = {.list = NULL};
+    int rc = f->public != 0 ? add_handles(&h, &f->public, 1)
+                            : find_partners(f, CARD_KIND_PUBLIC, key, &h);
 
-    if (rc == 0 && a != NULL)
-        rc = attributes_public_half(a, spki);
-    attributes_free(a);
+    for (size_t i = 0; rc == 0 && i < h.count; i++)
+        rc = take_public(f, h.list[i], key, spki);
+    free(h.list);
     return rc;
 }
 
@@ -280,7 +334,8 @@ static int give_private(struct finding *f, CK_OBJECT_HANDLE handle,
 
     if ((rc = attributes_key(f->token, a, &key)) < 0 ||
         (rc = learn_mechanisms(f->token, &f->session)) < 0 ||
-        (rc = remember(f->token, handle, a->type, &key)) < 0 ||
+        (rc = remember(f->token, f->session.generation, handle, a->type,
+                       &key)) < 0 ||
         (rc = attributes_public_half(a, &spki)) < 0)
         return rc;
     key.can = attributes_can(f->token->priv, a, key.type);
@@ -338,7 +393,7 @@ static int give(struct finding *f, enum card_kind kind, CK_OBJECT_HANDLE handle)
     return rc;
 }
 
-/* One object's own fault does not hide the others. */
+/* One object's own fault is told, and does not hide the others. */
 static bool is_own_fault(int rc)
 {
     return rc == CARD_E_UNSUPPORTED || rc == CARD_E_PROTOCOL ||
@@ -354,8 +409,10 @@ static int find_kind(struct finding *f, enum card_kind kind,
     f->rv = find_handles(&f->session, kind, query->label, query->id, &h, &rc);
     for (size_t i = 0; rc == 0 && i < h.count; i++) {
         rc = give(f, kind, h.list[i]);
-        if (is_own_fault(rc) && h.count > 1)
+        if (is_own_fault(rc) && h.count > 1) {
+            query->passed_over(query->log_arg);
             rc = 0;
+        }
     }
     free(h.list);
     return rc;
@@ -379,10 +436,11 @@ int p11_find(struct token *t, const struct token_query *query,
 }
 
 int p11_found_new(struct token *t, const struct p11_session *session,
-                  CK_OBJECT_HANDLE private, token_found_fn *found, void *arg)
+                  CK_OBJECT_HANDLE public, CK_OBJECT_HANDLE private,
+                  token_found_fn *found, void *arg)
 {
-    struct finding f = {.token = t, .session = *session, .found = found,
-                        .arg = arg, .rv = CKR_OK};
+    struct finding f = {.token = t, .session = *session, .public = public,
+                        .found = found, .arg = arg, .rv = CKR_OK};
 
     return give(&f, CARD_KIND_PRIVATE, private);
 }

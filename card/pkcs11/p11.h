@@ -17,6 +17,24 @@
 #ifndef CKM_EC_MONTGOMERY_KEY_PAIR_GEN
 #define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x1056UL
 #endif
+/* v3.2 */
+#ifndef CKK_ML_DSA
+#define CKK_ML_KEM 0x49UL
+#define CKK_ML_DSA 0x4AUL
+#define CKA_PARAMETER_SET 0x61DUL
+#define CKA_ENCAPSULATE 0x633UL
+#define CKA_DECAPSULATE 0x634UL
+#define CKM_ML_KEM_KEY_PAIR_GEN 0xFUL
+#define CKM_ML_KEM 0x17UL
+#define CKM_ML_DSA_KEY_PAIR_GEN 0x1CUL
+#define CKM_ML_DSA 0x1DUL
+#define CKP_ML_DSA_44 1UL
+#define CKP_ML_DSA_65 2UL
+#define CKP_ML_DSA_87 3UL
+#define CKP_ML_KEM_512 1UL
+#define CKP_ML_KEM_768 2UL
+#define CKP_ML_KEM_1024 3UL
+#endif
 
 enum {
     P11_MAX_IDLE = 64, /* sessions kept open while nobody uses them */
@@ -48,6 +66,15 @@ void p11_end(void);
 int p11_module_functions(struct p11_module *module, CK_RV rv,
                          CK_FUNCTION_LIST **out);
 struct p11_module *p11_module_ref(struct p11_module *module);
+/* C_DecapsulateKey of v3.2. */
+typedef CK_RV p11_decapsulate_fn(CK_SESSION_HANDLE session,
+                                 CK_MECHANISM *mechanism,
+                                 CK_OBJECT_HANDLE private,
+                                 CK_ATTRIBUTE *template, CK_ULONG count,
+                                 CK_BYTE *ciphertext, CK_ULONG ciphertext_len,
+                                 CK_OBJECT_HANDLE *secret);
+/* That of a module in use; NULL: it has none. */
+p11_decapsulate_fn *p11_module_decapsulate(const struct p11_module *module);
 /* A field padded with blanks, as text: control characters become '?'. */
 void p11_text(const unsigned char *field, size_t len, char *out, size_t cap);
 void p11_identity_of(const CK_TOKEN_INFO *info, struct p11_identity *out);
@@ -80,8 +107,9 @@ struct p11_slot {
     size_t idle_count, out_count;
     long checked;             /* ms: the token was there then */
     atomic_ulong generation;
+    unsigned long begun;      /* the generation at the last begin */
     atomic_bool logged_in;
-    CK_RV lost;               /* why, when the module is to know */
+    atomic_ulong lost;        /* CK_RV: why, for the module to know */
     unsigned long flags;      /* CK_TOKEN_INFO, when it was read last */
     unsigned long min_pin, max_pin;
     int login_lock;           /* descriptor of the lock file, or -1 */
@@ -104,7 +132,9 @@ int p11_session_take(struct p11_slot *slot, struct p11_session *out);
  */
 void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
                       CK_RV rv);
-/* C_GetTokenInfo of our token; refreshes slot->flags. */
+/* A session's state after the login of a user. */
+bool p11_is_user(CK_STATE state);
+/* C_GetTokenInfo of our token and no other; refreshes slot->flags. */
 int p11_slot_info(struct p11_slot *slot, CK_TOKEN_INFO *info);
 
 /* ---- login.c: PINs ------------------------------------------------------- */
@@ -114,7 +144,7 @@ int p11_pin_status(struct token *t, struct card_pin_info *pin);
 int p11_verify(struct token *t, struct card_pin_info *pin,
                struct bytes value);
 /* The PIN for one use, between the operation's Init and it. */
-CK_RV p11_consent(struct token *t, const struct p11_session *session);
+int p11_consent(struct token *t, const struct p11_session *session);
 
 /* ---- mark.c: files that outlive the process ------------------------------ */
 
@@ -148,15 +178,17 @@ struct p11_object {
 
 int p11_find(struct token *t, const struct token_query *query,
              token_found_fn *found, void *arg);
-/* The private key just made; as p11_find gives it. */
+/* The private key just made, and its public half; as p11_find gives it. */
 int p11_found_new(struct token *t, const struct p11_session *session,
-                  CK_OBJECT_HANDLE private, token_found_fn *found, void *arg);
+                  CK_OBJECT_HANDLE public, CK_OBJECT_HANDLE private,
+                  token_found_fn *found, void *arg);
 /*
- * Its handle, looked for again when the slot's sessions were lost meanwhile.
- * CARD_E_NOT_FOUND: it is gone, or hidden.
+ * Its handle, looked for again when the slot's sessions were lost meanwhile;
+ * *rv is for p11_session_give. CARD_E_NOT_FOUND: it is gone, or hidden.
  */
-int p11_object_handle(struct token *t, const struct p11_session *session,
-                      const struct card_key_info *key, CK_OBJECT_HANDLE *out);
+int p11_object_handle(const struct p11_session *session,
+                      const struct card_key_info *key, CK_OBJECT_HANDLE *out,
+                      CK_RV *rv);
 /* The token knows that handle no more. */
 void p11_object_forget(const struct card_key_info *key);
 
@@ -169,6 +201,8 @@ int p11_decrypt(struct token *t, const struct card_key_info *key,
                 struct buf *plain);
 int p11_derive(struct token *t, const struct card_key_info *key,
                struct bytes peer, struct buf *secret);
+int p11_decapsulate(struct token *t, const struct card_key_info *key,
+                    struct bytes ciphertext, struct buf *secret);
 int p11_generate(struct token *t, const struct card_key_request *request,
                  const char *label, const struct card_id *id,
                  token_found_fn *found, void *arg);

@@ -8,7 +8,7 @@
 #include <time.h>
 
 /* A search begins and ends several times in a row: one look is enough. */
-enum { CHECK_MS = 500 };
+enum { CHECK_MS = 500, OPEN_MS = 30000 };
 
 static long now_ms(void)
 {
@@ -85,6 +85,13 @@ static void count_up(struct p11_slot *s)
     s->checked = 0;
 }
 
+/* Some modules have few: what is not used any more is not left open. */
+static void close_idle(struct p11_slot *s)
+{
+    while (s->idle_count > 0)
+        s->f->C_CloseSession(s->idle[--s->idle_count]);
+}
+
 /*
  * A forked child has its parent's numbers, but they are the parent's sessions;
  * who waited for one is not here.
@@ -112,11 +119,12 @@ static void wait_for_one(struct p11_slot *s)
 
 static CK_RV open_session(struct p11_slot *s, CK_SESSION_HANDLE *out)
 {
+    const long until = now_ms() + OPEN_MS;
     CK_RV rv;
 
-    for (int seconds = 0;; seconds++) {
+    for (;;) {
         rv = s->f->C_OpenSession(s->id, CKF_SERIAL_SESSION, NULL, NULL, out);
-        if (rv != CKR_SESSION_COUNT || s->out_count == 0 || seconds == 30)
+        if (rv != CKR_SESSION_COUNT || s->out_count == 0 || now_ms() >= until)
             return rv;
         wait_for_one(s);
         if (s->idle_count > 0) {
@@ -134,12 +142,12 @@ static int take_session(struct p11_slot *slot, struct p11_session *out)
         lock_release(&slot->lock);
         return card_fail(CARD_E_RESET, "the token is not connected");
     }
-    out->f = slot->f;
-    out->generation = atomic_load(&slot->generation);
     if (slot->idle_count > 0)
         out->handle = slot->idle[--slot->idle_count];
     else
         rv = open_session(slot, &out->handle);
+    out->f = slot->f;
+    out->generation = atomic_load(&slot->generation); /* it may have waited */
     if (rv == CKR_OK)
         slot->out_count++;
     else if (rv != CKR_SESSION_COUNT)
@@ -157,7 +165,10 @@ int p11_session_take(struct p11_slot *slot, struct p11_session *out)
     return rc;
 }
 
-/* What says that there is more wrong than this one operation. */
+/*
+ * What says that there is more wrong than this one operation. Handles of
+ * private objects do not outlive the login.
+ */
 static bool loses_sessions(CK_RV rv)
 {
     switch (rv) {
@@ -167,17 +178,24 @@ static bool loses_sessions(CK_RV rv)
     case CKR_DEVICE_REMOVED:
     case CKR_TOKEN_NOT_PRESENT:
     case CKR_TOKEN_NOT_RECOGNIZED:
+    case CKR_USER_NOT_LOGGED_IN:
         return true;
     default:
         return false;
     }
 }
 
-/* Not with an operation half done in it. The last one out would log out. */
+/* Not with an operation half done in it. */
 static bool keeps_session(CK_RV rv)
 {
     return !loses_sessions(rv) && rv != CKR_BUFFER_TOO_SMALL &&
            rv != CKR_OPERATION_ACTIVE;
+}
+
+/* Closing the last session logs out (v2.40, 5.6: C_CloseSession). */
+static bool is_last(const struct p11_slot *s)
+{
+    return s->idle_count == 0 && s->out_count == 0;
 }
 
 void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
@@ -189,13 +207,12 @@ void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
         close = false; /* the parent's */
     else if (session->generation == atomic_load(&slot->generation)) {
         slot->out_count--;
-        if (rv == CKR_USER_NOT_LOGGED_IN)
-            atomic_store(&slot->logged_in, false);
         if (keeps_session(rv) && slot->idle_count < P11_MAX_IDLE) {
             slot->idle[slot->idle_count++] = session->handle;
             close = false;
-        } else if (loses_sessions(rv)) {
-            slot->lost = rv;
+        } else if (loses_sessions(rv) || is_last(slot)) {
+            atomic_store(&slot->lost, rv);
+            close_idle(slot);
             count_up(slot);
         }
         pthread_cond_signal(&slot->returned);
@@ -210,6 +227,7 @@ void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
 
 int p11_slot_info(struct p11_slot *slot, CK_TOKEN_INFO *info)
 {
+    struct p11_identity now;
     CK_RV rv;
     int rc;
 
@@ -221,21 +239,22 @@ int p11_slot_info(struct p11_slot *slot, CK_TOKEN_INFO *info)
     rv = slot->f->C_GetTokenInfo(slot->id, info);
     p11_leave();
     if (rv == CKR_CRYPTOKI_NOT_INITIALIZED)
-        slot->lost = rv;
-    if (rv == CKR_OK)
-        slot->flags = info->flags;
-    return p11_error(rv, "C_GetTokenInfo");
+        atomic_store(&slot->lost, rv);
+    if (rv != CKR_OK)
+        return p11_error(rv, "C_GetTokenInfo");
+    p11_identity_of(info, &now);
+    if (!p11_identity_equal(&now, &slot->token))
+        return card_fail(CARD_E_REMOVED, "another token is in the slot of "
+                         "\"%s\"", slot->token.label);
+    slot->flags = info->flags;
+    return 0;
 }
 
 static bool still_there(struct p11_slot *s)
 {
-    struct p11_identity now;
     CK_TOKEN_INFO info;
 
-    if (p11_slot_info(s, &info) < 0)
-        return false;
-    p11_identity_of(&info, &now);
-    return p11_identity_equal(&now, &s->token);
+    return p11_slot_info(s, &info) == 0;
 }
 
 static int find_slot(struct p11_slot *s)
@@ -271,8 +290,8 @@ static int slot_connect(struct reader *r)
     if (rc < 0)
         return rc;
     take_lock(s);
-    rc = p11_module_functions(s->module, s->lost, &s->f);
-    s->lost = CKR_OK;
+    rc = p11_module_functions(s->module, atomic_exchange(&s->lost, CKR_OK),
+                              &s->f);
     known = rc == 0 &&
             (now_ms() - s->checked < CHECK_MS || still_there(s));
     if (rc == 0 && !known)
@@ -286,6 +305,11 @@ static int slot_connect(struct reader *r)
     return rc;
 }
 
+bool p11_is_user(CK_STATE state)
+{
+    return state == CKS_RO_USER_FUNCTIONS || state == CKS_RW_USER_FUNCTIONS;
+}
+
 /* C_GetSessionInfo tells of the token and of the login at a time. */
 static bool session_is_good(struct p11_slot *s)
 {
@@ -294,9 +318,7 @@ static bool session_is_good(struct p11_slot *s)
     memset(&info, 0, sizeof(info));
     if (s->f->C_GetSessionInfo(s->idle[s->idle_count - 1], &info) != CKR_OK)
         return false;
-    return !atomic_load(&s->logged_in) ||
-           info.state == CKS_RO_USER_FUNCTIONS ||
-           info.state == CKS_RW_USER_FUNCTIONS;
+    return !atomic_load(&s->logged_in) || p11_is_user(info.state);
 }
 
 static int slot_begin(struct reader *r)
@@ -313,6 +335,7 @@ static int slot_begin(struct reader *r)
         rc = card_fail(CARD_E_RESET, "a forked process");
     } else if (now_ms() - s->checked >= CHECK_MS) {
         if (!(s->idle_count > 0 ? session_is_good(s) : still_there(s))) {
+            close_idle(s);
             count_up(s);
             r->link = NULL;
             rc = card_fail(CARD_E_RESET, "the token was away");
@@ -320,6 +343,9 @@ static int slot_begin(struct reader *r)
             s->checked = now_ms();
         }
     }
+    if (rc == 0 && s->begun != atomic_load(&s->generation))
+        rc = card_fail(CARD_E_RESET, "the token's sessions were lost");
+    s->begun = atomic_load(&s->generation);
     lock_release(&s->lock);
     p11_leave();
     return rc;
@@ -344,8 +370,7 @@ static void slot_disconnect(struct reader *r)
         return;
     inside = p11_enter() == 0;
     if (!take_lock(s) && s->f != NULL && inside)
-        while (s->idle_count > 0)
-            s->f->C_CloseSession(s->idle[--s->idle_count]);
+        close_idle(s);
     count_up(s);
     lock_release(&s->lock);
     if (inside)

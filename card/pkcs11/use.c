@@ -1,6 +1,6 @@
 /*
- * Signing, decrypting and key agreement by a token: one session, one Init, one
- * operation, nothing asked before or after.
+ * Signing, decrypting, key agreement and decapsulation by a token: one session,
+ * one Init, one operation, nothing asked before or after.
  */
 #include "card/pkcs11/p11.h"
 
@@ -18,15 +18,16 @@ static int begin(struct operation *op, struct token *t,
                  const struct card_key_info *key)
 {
     struct p11_slot *slot = p11_slot_of(t);
+    CK_RV rv;
     int rc;
 
     op->token = t;
     op->key = key;
     if ((rc = p11_session_take(slot, &op->session)) < 0)
         return rc;
-    rc = p11_object_handle(t, &op->session, key, &op->object);
+    rc = p11_object_handle(&op->session, key, &op->object, &rv);
     if (rc < 0)
-        p11_session_give(slot, &op->session, CKR_OK);
+        p11_session_give(slot, &op->session, rv);
     return rc;
 }
 
@@ -36,6 +37,22 @@ static int end(struct operation *op, CK_RV rv, const char *function)
         p11_object_forget(op->key);
     p11_session_give(p11_slot_of(op->token), &op->session, rv);
     return p11_error(rv, function);
+}
+
+/*
+ * Where the token wants the PIN for each use. Without it the operation stays
+ * under way: that session is closed.
+ */
+static int consent(struct operation *op)
+{
+    int rc;
+
+    if (!op->key->user_consent ||
+        (rc = p11_consent(op->token, &op->session)) == 0)
+        return 0;
+    p11_session_give(p11_slot_of(op->token), &op->session,
+                     CKR_OPERATION_ACTIVE);
+    return rc;
 }
 
 /* ---- mechanisms ---------------------------------------------------------- */
@@ -78,6 +95,8 @@ static void set_signing(struct mechanism *m, enum card_key_type type,
         set_pss(m, tbs);
     else if (type == CARD_KEY_RSA)
         m->ck.mechanism = paddings[tbs->padding];
+    else if (card_key_is_ml_dsa(type))
+        m->ck.mechanism = CKM_ML_DSA;
     else if (type != CARD_KEY_EC)
         m->ck.mechanism = CKM_EDDSA;
 }
@@ -143,10 +162,8 @@ static int sign_with(struct operation *op, struct mechanism *m,
 
     if (rv != CKR_OK)
         return end(op, rv, "C_SignInit");
-    if (op->key->user_consent &&
-        (rv = p11_consent(op->token, s)) != CKR_OK)
-        return end(op, rv == CKR_OPERATION_NOT_INITIALIZED
-                           ? CKR_OPERATION_ACTIVE : rv, "C_Login");
+    if ((rc = consent(op)) < 0)
+        return rc;
     rv = s->f->C_Sign(s->handle, p11_unconst(in.data), in.len, sig->data,
                       &len);
     rc = end(op, rv, "C_Sign");
@@ -192,6 +209,12 @@ static CK_RV padding_error(const struct card_unpad *how, CK_RV rv)
     }
 }
 
+/* CARD_E_STATUS would say that the padding is bad: it was not looked at. */
+static int before_padding(int rc)
+{
+    return rc == CARD_E_STATUS ? CARD_E_PROTOCOL : rc;
+}
+
 static int decrypt_with(struct operation *op, struct mechanism *m,
                         const struct card_unpad *how, struct bytes in,
                         struct buf *plain)
@@ -202,10 +225,9 @@ static int decrypt_with(struct operation *op, struct mechanism *m,
     int rc;
 
     if (rv != CKR_OK)
-        return end(op, rv, "C_DecryptInit");
-    if (op->key->user_consent &&
-        (rv = p11_consent(op->token, s)) != CKR_OK)
-        return end(op, rv, "C_Login");
+        return before_padding(end(op, rv, "C_DecryptInit"));
+    if ((rc = consent(op)) < 0)
+        return before_padding(rc);
     rv = s->f->C_Decrypt(s->handle, p11_unconst(in.data), in.len, plain->data,
                          &len);
     rc = end(op, padding_error(how, rv), "C_Decrypt");
@@ -221,34 +243,51 @@ int p11_decrypt(struct token *t, const struct card_key_info *key,
     int rc;
 
     if ((rc = set_decrypting(&m, how)) < 0 || (rc = begin(&op, t, key)) < 0)
-        return rc;
+        return before_padding(rc);
     return decrypt_with(&op, &m, how, cryptogram, plain);
 }
 
-/* ---- key agreement ------------------------------------------------------- */
+/* ---- secrets shared with a peer ------------------------------------------ */
 
-/* As an object of this session that may be read, and is then destroyed. */
+/*
+ * As an object of this session that may be read, and is then destroyed. Its
+ * length is last: of a decapsulated one it is not asked for.
+ */
+struct secret_template {
+    CK_OBJECT_CLASS class;
+    CK_KEY_TYPE type;
+    CK_BBOOL yes, no;
+    CK_ULONG len;
+    CK_ATTRIBUTE list[6];
+};
+
+static void set_template(struct secret_template *t, CK_ULONG len)
+{
+    t->class = CKO_SECRET_KEY;
+    t->type = CKK_GENERIC_SECRET;
+    t->yes = CK_TRUE;
+    t->no = CK_FALSE;
+    t->len = len;
+    t->list[0] = (CK_ATTRIBUTE){CKA_CLASS, &t->class, sizeof(t->class)};
+    t->list[1] = (CK_ATTRIBUTE){CKA_KEY_TYPE, &t->type, sizeof(t->type)};
+    t->list[2] = (CK_ATTRIBUTE){CKA_TOKEN, &t->no, sizeof(t->no)};
+    t->list[3] = (CK_ATTRIBUTE){CKA_SENSITIVE, &t->no, sizeof(t->no)};
+    t->list[4] = (CK_ATTRIBUTE){CKA_EXTRACTABLE, &t->yes, sizeof(t->yes)};
+    t->list[5] = (CK_ATTRIBUTE){CKA_VALUE_LEN, &t->len, sizeof(t->len)};
+}
+
 static CK_RV derive_secret(const struct operation *op, struct bytes point,
                            CK_ULONG len, CK_OBJECT_HANDLE *out)
 {
     CK_ECDH1_DERIVE_PARAMS params = {.kdf = CKD_NULL};
     CK_MECHANISM m = {CKM_ECDH1_DERIVE, &params, sizeof(params)};
-    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
-    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
-    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-    CK_ATTRIBUTE template[] = {
-        {CKA_CLASS, &class, sizeof(class)},
-        {CKA_KEY_TYPE, &type, sizeof(type)},
-        {CKA_TOKEN, &no, sizeof(no)},
-        {CKA_SENSITIVE, &no, sizeof(no)},
-        {CKA_EXTRACTABLE, &yes, sizeof(yes)},
-        {CKA_VALUE_LEN, &len, sizeof(len)},
-    };
+    struct secret_template t;
 
+    set_template(&t, len);
     params.pPublicData = p11_unconst(point.data);
     params.ulPublicDataLen = point.len;
     return op->session.f->C_DeriveKey(op->session.handle, &m, op->object,
-                                      template, nitems(template), out);
+                                      t.list, nitems(t.list), out);
 }
 
 /* The peer's point bare, or, for tokens that want it so, an OCTET STRING. */
@@ -296,6 +335,39 @@ int p11_derive(struct token *t, const struct card_key_info *key,
     rv = derive_from(&op, peer, (key->bits + 7) / 8, &object);
     if (rv != CKR_OK)
         return end(&op, rv, "C_DeriveKey");
+    rv = read_secret(&op, object, secret, &checked);
+    rc = end(&op, rv, "C_GetAttributeValue");
+    return rc < 0 ? rc : checked;
+}
+
+static CK_RV decapsulate(const struct operation *op, struct bytes ciphertext,
+                         CK_OBJECT_HANDLE *out)
+{
+    p11_decapsulate_fn *function =
+        p11_module_decapsulate(p11_slot_of(op->token)->module);
+    CK_MECHANISM m = {CKM_ML_KEM, NULL, 0};
+    struct secret_template t;
+
+    if (function == NULL)
+        return CKR_FUNCTION_NOT_SUPPORTED;
+    set_template(&t, 0);
+    return function(op->session.handle, &m, op->object, t.list,
+                    nitems(t.list) - 1, p11_unconst(ciphertext.data),
+                    ciphertext.len, out);
+}
+
+int p11_decapsulate(struct token *t, const struct card_key_info *key,
+                    struct bytes ciphertext, struct buf *secret)
+{
+    CK_OBJECT_HANDLE object = 0;
+    struct operation op;
+    CK_RV rv;
+    int rc, checked = 0;
+
+    if ((rc = begin(&op, t, key)) < 0)
+        return rc;
+    if ((rv = decapsulate(&op, ciphertext, &object)) != CKR_OK)
+        return end(&op, rv, "C_DecapsulateKey");
     rv = read_secret(&op, object, secret, &checked);
     rc = end(&op, rv, "C_GetAttributeValue");
     return rc < 0 ? rc : checked;

@@ -6,10 +6,16 @@
  *   rsa TOKEN LABEL       KEYGEN: an RSA key of 2048 bits
  *   ec TOKEN LABEL        KEYGEN: an EC key on P-256
  *   extractable TOKEN LABEL  KEYGEN: an RSA key that may leave the token
+ *   outlive ID            load the key twice, with a control between that makes
+ *                         another instance of the provider; end the engine;
+ *                         then sign with both keys
+ *   threads PIN ID        one thread sets the PIN while others load the key
  *   log PIN ID            VLOG_A: load the private key, print what is logged
  *                         with its level before each line
  */
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +24,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+
+#include "tests/e2e/client.h"
 
 /* As in libp11.h. */
 struct rsa_kgen {
@@ -104,10 +112,68 @@ static int log_load(ENGINE *engine, const char *pin, const char *id)
     return key != NULL;
 }
 
+static int outlive(ENGINE *engine, const char *id)
+{
+    EVP_PKEY *first = ENGINE_load_private_key(engine, id, NULL, NULL);
+    EVP_PKEY *second = NULL;
+    bool ok;
+
+    if (ENGINE_ctrl_cmd_string(engine, "FORCE_LOGIN", NULL, 0))
+        second = ENGINE_load_private_key(engine, id, NULL, NULL);
+    ENGINE_finish(engine);
+    ENGINE_free(engine);
+    ok = first != NULL && second != NULL && client_sign(first, "noon")
+         && client_sign(second, "noon") && ERR_peek_error() == 0;
+    EVP_PKEY_free(first);
+    EVP_PKEY_free(second);
+    return ok;
+}
+
+static struct {
+    ENGINE *engine;
+    const char *id;
+    atomic_bool failed;
+} shared;
+
+static void *load_often(void *unused)
+{
+    for (int i = 0; i < 100; i++) {
+        EVP_PKEY *key =
+            ENGINE_load_private_key(shared.engine, shared.id, NULL, NULL);
+
+        if (key == NULL)
+            shared.failed = true;
+        EVP_PKEY_free(key);
+    }
+    return unused;
+}
+
+static int threads(ENGINE *engine, const char *pin, const char *id)
+{
+    pthread_t loaders[2];
+
+    shared.engine = engine;
+    shared.id = id;
+    for (size_t i = 0; i < 2; i++)
+        if (pthread_create(&loaders[i], NULL, load_often, NULL) != 0)
+            return 0;
+    for (int i = 0; i < 20000; i++)
+        if (!ENGINE_ctrl_cmd_string(engine, "PIN", pin, 0))
+            shared.failed = true;
+    for (size_t i = 0; i < 2; i++)
+        pthread_join(loaders[i], NULL);
+    return !shared.failed;
+}
+
 static int run(ENGINE *engine, int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "cert") == 0)
         return load_cert(engine, argv[2]);
+    if (argc == 3 && strcmp(argv[1], "outlive") == 0)
+        return ENGINE_up_ref(engine) && ENGINE_init(engine)
+               && outlive(engine, argv[2]);
+    if (argc == 4 && strcmp(argv[1], "threads") == 0)
+        return threads(engine, argv[2], argv[3]);
     if (argc == 4 && strcmp(argv[1], "log") == 0)
         return log_load(engine, argv[2], argv[3]);
     return argc == 4 && generate(engine, argv[1], argv[2], argv[3]);

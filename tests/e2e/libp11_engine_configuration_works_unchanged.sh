@@ -76,6 +76,10 @@ signs ec label_ec
 
 theirs "MODULE_PATH = $hsm_module" "PIN = $PIN"
 
+# Keys that are loaded serve on, whatever becomes of engine and settings.
+control outlive label_ec
+control threads "$PIN" label_ec
+
 # Certificates, as curl and stunnel ask for them, and key pairs.
 control cert label_ec | stock x509 -noout -pubkey | cmp - "$work/ec.pub"
 control cert 'pkcs11:object=ec;type=cert' | stock x509 -noout -subject

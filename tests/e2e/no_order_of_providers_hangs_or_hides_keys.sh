@@ -46,7 +46,8 @@ stock genrsa -out "$work/file.pem" 2048
 stock pkey -in "$work/file.pem" -pubout -out "$work/file.pub"
 
 for order in 'default tessera' 'tessera default' 'tessera base default' \
-    'default pkcs11 base' 'zcard default base'; do
+    'default pkcs11 base' 'zcard default base' 'default tessera pkcs11' \
+    'tessera pkcs11 default'; do
     # shellcheck disable=SC2086
     listed $order
     signs "$(hsm_uri rsa)" "$work/rsa.pub"

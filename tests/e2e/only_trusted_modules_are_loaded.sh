@@ -57,6 +57,21 @@ if [ "$(id -u)" = 0 ] && chown 12345 "$wrap"; then
     chown 12345 "$work/safe"
     refuses "$wrap" "$work/safe belongs to another user"
     chown 0 "$work/safe"
+
+    # In a sticky folder a link is its owner's, who can lead it elsewhere.
+    mkdir -m 1777 "$work/sticky"
+    ln -s "$wrap" "$work/sticky/link.so"
+    chown -h 12345 "$work/sticky/link.so"
+    refuses "$work/sticky/link.so" "belongs to another user"
+    # Behind a link of ours too: what is loaded is what was looked at.
+    ln -s "$work/sticky/link.so" "$work/safe/hop.so"
+    use "$work/safe/hop.so"
+    LD_DEBUG=files LD_DEBUG_OUTPUT=$work/loaded $sign
+    grep -q "file=$wrap " "$work"/loaded.*
+    if grep -E 'file=[^ ]*/(hop|link)\.so' "$work"/loaded.*; then
+        fail 'a link was loaded'
+    fi
+    : >"$work/calls"
 fi
 
 # A URI loads nothing, though it names what the configuration would be allowed.

@@ -24,9 +24,13 @@ hsm_key p256 02 EC:prime256v1
 imported p384 03 EC -pkeyopt group:P-384
 imported p521 04 EC -pkeyopt group:P-521
 imported ed25519 05 ED25519
+hsm_key pss 06 RSA:2048 \
+    --allowed-mechanisms RSA-PKCS-PSS,SHA256-RSA-PKCS-PSS
 configure_module_with_pin
 matrix "$(hsm_uri rsa)" "$(hsm_uri p256)" "$(hsm_uri p384)" "$(hsm_uri p521)" \
-    "$(hsm_uri ed25519)"
+    "$(hsm_uri ed25519)" "$(hsm_uri pss)"
+refused openssl pkeyutl -decrypt -inkey "$(hsm_uri pss)" -in "$work/pss.pub"
+says "$work/said" 'does not decrypt'
 
 card_start one 0
 configure_with_pin

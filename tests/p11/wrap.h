@@ -36,6 +36,8 @@
  *                           to C_Login is refused
  *   P11_WRAP_NO_LOGIN=1     a token that asks for no PIN
  *   P11_WRAP_EARLY_PRIVATE=1  private objects are found before the login
+ *   P11_WRAP_RSA_TYPE=N     RSA keys say that they are of the CKK_ number N; of
+ *                           CKK_ML_DSA they have the attributes as well
  *   P11_WRAP_NO_COUNT_LOW=1 CKF_USER_PIN_COUNT_LOW is never shown
  *   P11_WRAP_TRIES=FILE     holds the number of wrong PINs of users seen, by
  *                           all processes
@@ -89,6 +91,7 @@ struct wrap_config {
     bool early_private;
     bool no_count_low;
     unsigned long limit; /* 0: none */
+    unsigned long rsa_type; /* 0, CKK_RSA: they say what they are */
     size_t hidden_len;
     CK_MECHANISM_TYPE hidden[WRAP_MAX_HIDDEN];
     size_t faults_len;

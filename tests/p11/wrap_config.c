@@ -193,6 +193,7 @@ bool wrap_config_read(struct wrap_config *config)
            && read_switch("P11_WRAP_EARLY_PRIVATE", &config->early_private)
            && read_switch("P11_WRAP_NO_COUNT_LOW", &config->no_count_low)
            && read_limit("P11_WRAP_LIMIT", &config->limit)
+           && read_limit("P11_WRAP_RSA_TYPE", &config->rsa_type)
            && read_list("P11_WRAP_HIDE", config, read_hidden)
            && read_list("P11_WRAP_FAULT", config, read_fault);
 }

@@ -3,6 +3,16 @@
  */
 #include "tests/p11/wrap.h"
 
+#include <string.h>
+
+enum {
+    TEMPLATE_MAX = 32,
+    ML_DSA = 0x4A,            /* PKCS#11 v3.2: CKK_ML_DSA */
+    PARAMETER_SET = 0x61D,    /* CKA_PARAMETER_SET */
+    ML_DSA_65 = 2,            /* CKP_ML_DSA_65 */
+    ML_DSA_65_PUBLIC = 1952   /* bytes: FIPS 204, table 2 */
+};
+
 CK_RV C_CreateObject(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template,
                      CK_ULONG count, CK_OBJECT_HANDLE *object)
 {
@@ -55,14 +65,58 @@ static void always_authenticate(CK_ATTRIBUTE *template, CK_ULONG count)
     }
 }
 
+static CK_ATTRIBUTE *find(CK_ATTRIBUTE *template, CK_ULONG count,
+                          CK_ATTRIBUTE_TYPE type)
+{
+    for (CK_ULONG i = 0; i < count; i++) {
+        if (template[i].type == type && template[i].pValue != NULL)
+            return &template[i];
+    }
+    return NULL;
+}
+
+/* What the real module has not: `room` are the lengths it was given. */
+static void put(CK_ATTRIBUTE *template, CK_ULONG count, const CK_ULONG *room,
+                CK_ATTRIBUTE_TYPE type, const void *value, CK_ULONG len)
+{
+    CK_ATTRIBUTE *a = find(template, count, type);
+
+    if (a == NULL || room[a - template] < len)
+        return;
+    memcpy(a->pValue, value, len);
+    a->ulValueLen = len;
+}
+
+static void disguise_rsa(CK_ATTRIBUTE *template, CK_ULONG count,
+                         const CK_ULONG *room)
+{
+    static const CK_BYTE public[ML_DSA_65_PUBLIC] = {1};
+    const CK_ULONG set = ML_DSA_65;
+    const CK_ATTRIBUTE *type = find(template, count, CKA_KEY_TYPE);
+
+    if (type == NULL || type->ulValueLen != sizeof(CK_KEY_TYPE)
+        || *(CK_KEY_TYPE *)type->pValue != CKK_RSA)
+        return;
+    *(CK_KEY_TYPE *)type->pValue = wrap_config.rsa_type;
+    if (wrap_config.rsa_type != ML_DSA)
+        return;
+    put(template, count, room, PARAMETER_SET, &set, sizeof(set));
+    put(template, count, room, CKA_VALUE, public, sizeof(public));
+}
+
 CK_RV C_GetAttributeValue(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
                           CK_ATTRIBUTE *template, CK_ULONG count)
 {
     struct call c = call_on_session(__func__, &session);
+    CK_ULONG room[TEMPLATE_MAX];
 
+    for (CK_ULONG i = 0; i < count && i < TEMPLATE_MAX; i++)
+        room[i] = template[i].ulValueLen;
     if (c.rv == CKR_OK) {
         c.rv = wrap_real->C_GetAttributeValue(session, object, template, count);
         always_authenticate(template, count);
+        if (wrap_config.rsa_type != CKK_RSA && count <= TEMPLATE_MAX)
+            disguise_rsa(template, count, room);
     }
     return call_end_template(&c, template, count);
 }

@@ -262,6 +262,91 @@ static void test_rfc8410_when_other_type_then_argument(void **state)
                      &out), CARD_E_ARGUMENT);
 }
 
+enum { ML_HEAD = 22, ML_KEY_MAX = 2592 };
+
+struct ml_row {
+    const char *name;
+    enum card_key_type type;
+    size_t key_len, sig_max;
+    uint8_t head[ML_HEAD]; /* what stands before the key: RFC 9881, RFC 9935 */
+};
+
+static const struct ml_row ml_rows[] = {
+    {"ML-DSA-44", CARD_KEY_ML_DSA_44, 1312, 2420,
+     {0x30, 0x82, 0x05, 0x32, 0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48,
+      0x01, 0x65, 0x03, 0x04, 0x03, 0x11, 0x03, 0x82, 0x05, 0x21, 0x00}},
+    {"ML-DSA-65", CARD_KEY_ML_DSA_65, 1952, 3309,
+     {0x30, 0x82, 0x07, 0xB2, 0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48,
+      0x01, 0x65, 0x03, 0x04, 0x03, 0x12, 0x03, 0x82, 0x07, 0xA1, 0x00}},
+    {"ML-DSA-87", CARD_KEY_ML_DSA_87, 2592, 4627,
+     {0x30, 0x82, 0x0A, 0x32, 0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48,
+      0x01, 0x65, 0x03, 0x04, 0x03, 0x13, 0x03, 0x82, 0x0A, 0x21, 0x00}},
+    {"ML-KEM-512", CARD_KEY_ML_KEM_512, 800, 0,
+     {0x30, 0x82, 0x03, 0x32, 0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48,
+      0x01, 0x65, 0x03, 0x04, 0x04, 0x01, 0x03, 0x82, 0x03, 0x21, 0x00}},
+    {"ML-KEM-768", CARD_KEY_ML_KEM_768, 1184, 0,
+     {0x30, 0x82, 0x04, 0xB2, 0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48,
+      0x01, 0x65, 0x03, 0x04, 0x04, 0x02, 0x03, 0x82, 0x04, 0xA1, 0x00}},
+    {"ML-KEM-1024", CARD_KEY_ML_KEM_1024, 1568, 0,
+     {0x30, 0x82, 0x06, 0x32, 0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48,
+      0x01, 0x65, 0x03, 0x04, 0x04, 0x03, 0x03, 0x82, 0x06, 0x21, 0x00}}};
+
+static void write_ml(const struct ml_row *row, struct buf *out)
+{
+    uint8_t key[ML_KEY_MAX + 1] = {1};
+
+    key[row->key_len - 1] = 2;
+    assert_int_equal(spki_ml(row->type, bytes_from(key, row->key_len - 1), out),
+                     CARD_E_PROTOCOL);
+    assert_int_equal(spki_ml(row->type, bytes_from(key, row->key_len + 1), out),
+                     CARD_E_PROTOCOL);
+    assert_int_equal(out->len, 0);
+    assert_int_equal(spki_ml(row->type, bytes_from(key, row->key_len), out),
+                     0);
+    assert_int_equal(out->len, ML_HEAD + row->key_len);
+    assert_memory_equal(out->data, row->head, ML_HEAD);
+    assert_memory_equal(out->data + ML_HEAD, key, row->key_len);
+}
+
+/* libcrypto knows them since 3.5; before that they are refused. */
+static void test_ml_when_written_then_as_libcrypto_reads_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < nitems(ml_rows); i++) {
+        uint8_t space[ML_HEAD + ML_KEY_MAX];
+        struct buf out = BUF_ON(space);
+        struct crypto_key found;
+        EVP_KEYMGMT *known = EVP_KEYMGMT_fetch(NULL, ml_rows[i].name, NULL);
+        int rc;
+
+        write_ml(&ml_rows[i], &out);
+        rc = crypto_key_describe(crypto, buf_view(&out), &found);
+        assert_int_equal(rc, known != NULL ? 0 : CARD_E_PROTOCOL);
+        if (rc == 0) {
+            assert_int_equal(found.type, ml_rows[i].type);
+            assert_int_equal(found.sig_max, ml_rows[i].sig_max);
+        }
+        EVP_KEYMGMT_free(known);
+    }
+    ERR_clear_error();
+}
+
+static void test_ml_when_other_type_then_argument(void **state)
+{
+    const uint8_t raw[32] = {0};
+    uint8_t space[64];
+    struct buf out = BUF_ON(space);
+
+    (void)state;
+    assert_int_equal(spki_ml(CARD_KEY_RSA, BYTES_OF(raw), &out),
+                     CARD_E_ARGUMENT);
+    assert_int_equal(spki_ml(CARD_KEY_X448, BYTES_OF(raw), &out),
+                     CARD_E_ARGUMENT);
+    assert_int_equal(
+        spki_ml((enum card_key_type)(CARD_KEY_ML_KEM_1024 + 1), BYTES_OF(raw),
+                &out), CARD_E_ARGUMENT);
+}
+
 static int write_kind(int kind, struct buf *out)
 {
     static const uint8_t oid[] = {0x06, 0x01, 0x2A}, three[] = {3};
@@ -416,6 +501,8 @@ int main(void)
         cmocka_unit_test(test_ec_when_point_not_uncompressed_then_protocol),
         cmocka_unit_test(test_rfc8410_when_written_then_as_libcrypto),
         cmocka_unit_test(test_rfc8410_when_other_type_then_argument),
+        cmocka_unit_test(test_ml_when_written_then_as_libcrypto_reads_it),
+        cmocka_unit_test(test_ml_when_other_type_then_argument),
         cmocka_unit_test(test_writing_when_buffer_too_small_then_nothing),
         cmocka_unit_test(test_describe_when_known_key_then_type_and_sizes),
         cmocka_unit_test(test_describe_when_other_key_then_unsupported),
