@@ -127,7 +127,10 @@ bool pin_is_exclusive(const struct card_key *key);
 int pin_login(struct card_key *key, struct card_pin_info *pin,
               const struct typed_pin *typed);
 
-/* There is a stored PIN for this key, or none is needed. */
+/*
+ * There is a stored PIN for this key, or none is needed. Whether it may be
+ * presented is for the login to see.
+ */
 int pin_is_at_hand(struct card_key *key, bool *at_hand);
 /* The card rejected this PIN: it is never presented again. */
 void pin_reject(struct pin_memory *memory, struct secret *value);

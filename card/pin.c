@@ -287,11 +287,13 @@ int pin_is_at_hand(struct card_key *key, bool *at_hand)
     *at_hand = false;
     if ((rc = card_begin(c)) < 0)
         return rc;
-    if ((rc = pin_of_key(key, &pin)) == 0 && pin != NULL &&
-        (rc = c->token.driver->pin_status(&c->token, pin)) == 0)
-        *at_hand = pin->verified ||
-                   (!pin->keypad && check_count(key, pin) == 0 &&
-                    stored_pin(key, pin_memory_of(c, pin)) != NULL);
+    rc = pin_of_key(key, &pin);
+    if (rc == 0 && pin != NULL && !pin->keypad)
+        *at_hand = stored_pin(key, pin_memory_of(c, pin)) != NULL;
+    if (rc == 0 && pin != NULL && !*at_hand) {
+        rc = c->token.driver->pin_status(&c->token, pin);
+        *at_hand = rc == 0 && pin->verified;
+    }
     card_end(c, READER_LEAVE);
     return rc;
 }
