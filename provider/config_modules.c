@@ -119,8 +119,9 @@ static int add_module(const struct prov_ctx *ctx, struct prov_config *config,
 
 void config_free_modules(struct prov_config *config)
 {
-    while (config->module_count > 0)
-        OPENSSL_free(prov_unconst(config->modules[--config->module_count].path));
+    for (size_t i = 0; i < config->module_count; i++)
+        OPENSSL_free(prov_unconst(config->modules[i].path));
+    config->module_count = 0;
 }
 
 /*

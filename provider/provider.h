@@ -121,8 +121,8 @@ struct prov_ctx {
  */
 int prov_result(const struct prov_ctx *ctx, int rc);
 /*
- * Around what reaches a card or module: a module may use libcrypto too, and what
- * it leaves in this thread's error queue is none of the program's business.
+ * Around what reaches a card or module: a module may use libcrypto too, and
+ * what it leaves in this thread's error queue is no business of the program.
  */
 void prov_enter(const struct prov_ctx *ctx);
 void prov_leave(const struct prov_ctx *ctx);

@@ -1,7 +1,7 @@
 /*
- * careless RSA EC [MAIL]: a program that is careless with what it passes to the
- * keys of two URIs: texts without an end, parameters of another type or of none,
- * empty labels; and that looks for errors after a success.
+ * careless RSA EC TOKEN: a program that is careless with what it passes to the
+ * keys of two URIs: texts without an end, parameters of another type or of
+ * none, empty labels; and that looks for errors after a success.
  */
 #include <stdio.h>
 #include <string.h>
