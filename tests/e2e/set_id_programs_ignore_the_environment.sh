@@ -15,7 +15,10 @@ hsm_start
 hsm_key rsa 01 RSA:2048
 # OpenSSL ignores OPENSSL_CONF there, so it is the system's file.
 configure
-sed -i "\$a module = $build/ossl-modules/tessera.so" "$OPENSSL_CONF"
+# The tree may be where nobody else can read it.
+install -m 755 "$build/ossl-modules/tessera.so" "$build/tests/p11-wrap.so" \
+    "$work"
+sed -i "\$a module = $work/tessera.so" "$OPENSSL_CONF"
 mount --bind "$OPENSSL_CONF" /etc/ssl/openssl.cnf
 chmod 755 "$work"
 unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES
@@ -40,7 +43,7 @@ for variable in TESSERA_LOG PKCS11_PROVIDER_DEBUG PKCS11_PROVIDER_MODULE \
     case $variable in
     TESSERA_LOG) value=$work/out/log ;;
     PKCS11_PROVIDER_DEBUG) value=file:$work/out/log ;;
-    *) value=$build/tests/p11-wrap.so ;;
+    *) value=$work/p11-wrap.so ;;
     esac
     attempt "$work/plain" $variable "$value"
     [ -n "$(ls "$work/out")" ] || {
