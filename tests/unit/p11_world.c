@@ -356,7 +356,7 @@ int p11_derive_and_check(struct card_key *k)
 {
     uint8_t space[64], expected_space[64], point[200];
     struct buf agreed = BUF_ON(space), expected = BUF_ON(expected_space);
-    EVP_PKEY *peer = EVP_EC_gen("P-256");
+    EVP_PKEY *peer = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     size_t len;
     int rc;
 

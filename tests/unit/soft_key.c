@@ -65,7 +65,7 @@ EVP_PKEY *make_key(const char *type)
 
 EVP_PKEY *make_ec(const char *curve)
 {
-    EVP_PKEY *key = EVP_EC_gen(curve);
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", curve);
 
     assert_non_null(key);
     return key;

@@ -506,7 +506,7 @@ static int make_cert(struct bytes spki, unsigned char **der)
 {
     const unsigned char *p = spki.data;
     EVP_PKEY *subject = d2i_PUBKEY(NULL, &p, (long)spki.len);
-    EVP_PKEY *issuer = EVP_EC_gen("P-256");
+    EVP_PKEY *issuer = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     X509 *x = X509_new();
     int len;
 
@@ -603,7 +603,7 @@ static void import_many(void)
         {CKA_ID, id, sizeof(id)},
     };
     CK_OBJECT_HANDLE object;
-    EVP_PKEY *any = EVP_EC_gen("P-256");
+    EVP_PKEY *any = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     size_t len;
 
     assert_int_equal(EVP_PKEY_get_octet_string_param(any, "pub", point + 2, 65,
