@@ -7,7 +7,7 @@ import urllib.request
 context = ssl.create_default_context(cafile="/etc/tessera/server-ca.pem")
 # With password="..." the PIN is the program's; without, the configuration's.
 context.load_cert_chain("/etc/tessera/card.pem", "/etc/tessera/key.pem")
-# CPS3 cards do PKCS#1 v1.5 signatures, which TLS 1.3 has no more.
+# Only for CPS3 cards: their PKCS#1 v1.5 signatures TLS 1.3 has no more.
 context.maximum_version = ssl.TLSVersion.TLSv1_2
 
 with urllib.request.urlopen("https://localhost:8443/", context=context) as page:

@@ -43,17 +43,22 @@ static bool make_folders(char *path)
 /* The first of the usual places that can be had. */
 static bool find_folder(char *out, size_t cap)
 {
-    const char *state = secure_getenv("XDG_STATE_HOME");
+    static const char *const variables[] = {"XDG_STATE_HOME",
+                                            "STATE_DIRECTORY"}; /* systemd's */
     const char *home = secure_getenv("HOME");
 
-    if (geteuid() == 0) {
-        snprintf(out, cap, "/var/lib/tessera");
-        return make_folders(out);
-    }
-    if (state != NULL && state[0] == '/') {
+    for (size_t i = 0; i < nitems(variables); i++) {
+        const char *state = secure_getenv(variables[i]);
+
+        if (state == NULL || state[0] != '/')
+            continue;
         snprintf(out, cap, "%s/tessera", state);
         if (make_folders(out))
             return true;
+    }
+    if (geteuid() == 0) {
+        snprintf(out, cap, "/var/lib/tessera");
+        return make_folders(out);
     }
     if (home != NULL && home[0] == '/') {
         snprintf(out, cap, "%s/.local/state/tessera", home);

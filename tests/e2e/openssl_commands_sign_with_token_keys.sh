@@ -106,10 +106,11 @@ mails()
     local command options
 
     for command in cms smime; do
-        knows_the_type $command -sign -in mail -signer ed.pem -inkey file.key ||
-            continue
         for options in '' -nodetach -noattr '-noattr -nodetach' \
             -nocerts; do
+            # shellcheck disable=SC2086
+            knows_the_type $command -sign -in mail -signer ed.pem \
+                -inkey file.key $options || continue
             # shellcheck disable=SC2086
             openssl $command -sign -in mail -signer "$cert" -inkey "$key" \
                 $options -out signed
@@ -118,6 +119,8 @@ mails()
             cmp mail read
             rm read
         done
+        knows_the_type $command -sign -in mail -signer ed.pem \
+            -inkey file.key || continue
         openssl $command -sign -in mail -signer "$cert" -inkey "$key" |
             sed 's/noon/nine/' >signed
         refused stock $command -verify -in signed -CAfile "$card_ca" \

@@ -71,10 +71,12 @@ static int sign_ec(struct card_key *k)
     return p11_sign_and_check(k, P11_EC, CARD_PAD_PKCS1);
 }
 
+#ifndef __SANITIZE_ADDRESS__
 static int sign_eddsa(struct card_key *k)
 {
     return p11_sign_and_check(k, P11_ED25519, CARD_PAD_PKCS1);
 }
+#endif
 
 static int decrypt_pkcs1(struct card_key *k)
 {
@@ -118,7 +120,9 @@ static const struct operation {
     {"sign-pkcs1-raw", sign_pkcs1, P11_RSA, false, "HIDE", "CKM_RSA_PKCS"},
     {"sign-pss", sign_pss, P11_RSA, false, NULL, NULL},
     {"sign-ec", sign_ec, P11_EC, false, NULL, NULL},
+#ifndef __SANITIZE_ADDRESS__ /* SoftHSM leaks at each, and no stack says so */
     {"sign-eddsa", sign_eddsa, P11_ED25519, false, NULL, NULL},
+#endif
     {"sign-and-log-in", sign_ec, P11_EC, false, "EARLY_PRIVATE", "1"},
     {"sign-with-consent", sign_ec, P11_EC, false, "ALWAYS_AUTH", "1"},
     {"decrypt-pkcs1-raw", decrypt_pkcs1, P11_RSA, false, NULL, NULL},
@@ -261,17 +265,23 @@ static struct card_key *prepare(const struct operation *op)
     return op->finds ? NULL : p11_key(op->key, P11_PIN);
 }
 
+/* By the wrapper; what came before C_Initialize makes it a few too many. */
+static unsigned numbered_calls(void)
+{
+    return p11_calls(NULL) - p11_calls("C_GetFunctionList");
+}
+
 /* Between these calls, counted from 1, is the operation. */
 static void measure(const struct operation *op, unsigned *first,
                     unsigned *last)
 {
     struct card_key *k = prepare(op);
 
-    /* The module's list is no call; what is before C_Initialize is forgotten. */
-    *first = op->finds ? 3 : 1 + p11_calls(NULL) - p11_calls("C_GetFunctionList");
+    /* C_Initialize, and libp11's C_GetInfo, are tried several times a run. */
+    *first = op->finds ? 3 : numbered_calls() + 1;
     if (op->run(k) != 0)
         fail_msg("%s without a fault: %s", op->name, card_error_sentence());
-    *last = p11_calls(NULL) - p11_calls("C_GetFunctionList");
+    *last = numbered_calls();
     card_key_free(k);
 }
 
@@ -318,18 +328,20 @@ static void run_with_fault(const struct operation *op, unsigned nth,
 
 static void sweep(const struct operation *op)
 {
+    int most = op->run != list_everything; /* "find" shows what lasts */
     unsigned first, last, runs = 0;
 
     measure(op, &first, &last);
     for (unsigned nth = first; nth <= last; nth++) {
         for (size_t i = 0; i < nitems(faults); i++)
-            for (int lasting = 0; lasting <= 1; lasting++, runs++)
+            for (int lasting = 0; lasting <= most; lasting++, runs++)
                 run_with_fault(op, nth, faults[i], lasting != 0);
         if (op->run == generate)
             p11_delete("new");
     }
-    printf("sweep %s: calls %u to %u x %zu faults x once and lasting = %u "
-           "runs\n", op->name, first, last, nitems(faults), runs);
+    printf("sweep %s: calls %u to %u x %zu faults x once%s = %u runs\n",
+           op->name, first, last, nitems(faults),
+           most > 0 ? " and lasting" : "", runs);
     p11_tidy(NULL);
 }
 
