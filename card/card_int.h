@@ -87,7 +87,7 @@ struct card *card_ref(struct card *c);
 int card_open_token(struct card_context *ctx, struct p11_module *module,
                     const struct p11_slot_entry *slot, struct card **out);
 
-/* Private objects of this token are seen only after login. */
+/* Private objects of this token are seen only after login, or it fails. */
 bool card_is_hidden(struct card *c);
 
 /* session.c: every exchange happens between begin and end. */

@@ -35,22 +35,22 @@ static int run_decrypt(struct card_key *key, struct key_use *use)
 
 /*
  * The message that bad padding stands for: from a secret of this process and
- * the cryptogram, its length too (RFC 8017 7.2.2 gives the maximum).
+ * the cryptogram, its length too (RFC 8017 7.2.2 gives the maximum). It fills
+ * its capacity whatever its length, which takes no division, no branch and no
+ * time of its own.
+ *
+ *   space  2 + CARD_MAX_SIGNATURE bytes
  */
 static int synthetic_message(const struct card_key *key,
-                             struct bytes cryptogram, struct buf *out)
+                             struct bytes cryptogram, uint8_t *space,
+                             struct buf *out)
 {
-    uint8_t space[2 + CARD_MAX_SIGNATURE];
     size_t max = modulus_len(key) - TOO_SHORT;
     struct buf derived = {space, 0, 2 + max};
     int rc = crypto_derive(key->card->context->crypto, cryptogram, &derived);
+    uint32_t number = (uint32_t)(space[0] << 8 | space[1]);
 
-    if (rc == 0) {
-        size_t len = (size_t)(space[0] << 8 | space[1]) % (max + 1);
-
-        rc = buf_put(out, bytes_from(space + 2, len));
-    }
-    memory_wipe(space, sizeof(space));
+    *out = (struct buf){space + 2, (number * (max + 1)) >> 16, max};
     return rc;
 }
 
@@ -72,7 +72,7 @@ static int unpad_tls_premaster(const struct card_key *key,
 }
 
 static int unpad(const struct card_key *key, const struct card_unpad *how,
-                 struct bytes em, struct bytes synthetic, struct buf *plain)
+                 struct bytes em, const struct buf *synthetic, struct buf *plain)
 {
     switch (how->padding) {
     case CARD_UNPAD_PKCS1:
@@ -91,7 +91,7 @@ static int unpad(const struct card_key *key, const struct card_unpad *how,
 }
 
 static int decrypt_raw(struct card_key *key, const struct card_unpad *how,
-                       struct bytes cryptogram, struct bytes synthetic,
+                       struct bytes cryptogram, const struct buf *synthetic,
                        struct buf *plain)
 {
     static const struct card_unpad none = {.padding = CARD_UNPAD_NONE};
@@ -130,45 +130,49 @@ static int pad_again(struct bytes message, struct buf *em)
 
 /*
  * A premaster secret of another length or version, and none at all, is
- * replaced by random bytes without a branch on it.
+ * replaced by random bytes without a branch on it: whatever is at its place is
+ * padded, and the padding then spoilt.
+ *
+ *   message  capacity for 48 bytes, all there
  */
 static int check_premaster(const struct card_key *key,
                            const struct card_unpad *how, bool rejected,
-                           struct bytes message, struct buf *plain)
+                           const struct buf *message, struct buf *plain)
 {
     uint8_t space[CARD_MAX_SIGNATURE];
     struct buf em = {space, 0, modulus_len(key)};
-    int rc;
+    size_t bad = (message->len ^ PREMASTER_LEN) | (rejected ? 1U : 0U);
+    int rc = pad_again(bytes_from(message->data, PREMASTER_LEN), &em);
 
-    if (rejected || message.len != PREMASTER_LEN)
-        message = (struct bytes){NULL, 0};
-    if ((rc = pad_again(message, &em)) == 0)
+    if (rc == 0) {
+        em.data[0] |= (uint8_t)(bad | bad >> 8);
         rc = unpad_tls_premaster(key, how, buf_view(&em), plain);
+    }
     memory_wipe(space, sizeof(space));
     return rc;
 }
 
 static int give_message(const struct card_key *key,
                         const struct card_unpad *how, bool rejected,
-                        struct bytes message, struct bytes synthetic,
-                        struct buf *plain)
+                        const struct buf *message,
+                        const struct buf *synthetic, struct buf *plain)
 {
     if (how->padding == CARD_UNPAD_TLS)
         return check_premaster(key, how, rejected, message, plain);
     if (how->padding == CARD_UNPAD_PKCS1)
-        return buf_put(plain, rejected ? synthetic : message);
+        return buf_put(plain, buf_view(rejected ? synthetic : message));
     if (rejected)
         return card_fail(CARD_E_STATUS, "%s: the cryptogram does not decrypt",
                          key->name);
-    return buf_put(plain, message);
+    return buf_put(plain, buf_view(message));
 }
 
 static int decrypt_unpadded(struct card_key *key, const struct card_unpad *how,
-                            struct bytes cryptogram, struct bytes synthetic,
+                            struct bytes cryptogram, const struct buf *synthetic,
                             struct buf *plain)
 {
     static const struct card_unpad pkcs1 = {.padding = CARD_UNPAD_PKCS1};
-    uint8_t space[CARD_MAX_SIGNATURE];
+    uint8_t space[CARD_MAX_SIGNATURE] = {0};
     struct buf message = BUF_ON(space);
     struct key_use use = {
         .run = run_decrypt,
@@ -180,8 +184,7 @@ static int decrypt_unpadded(struct card_key *key, const struct card_unpad *how,
     int rc = use_key(key, &use);
 
     if (rc == 0)
-        rc = give_message(key, how, use.rejected, buf_view(&message),
-                          synthetic, plain);
+        rc = give_message(key, how, use.rejected, &message, synthetic, plain);
     buf_wipe(&message);
     return rc;
 }
@@ -229,7 +232,7 @@ static int check_request(const struct card_key *key,
 
 /* Tokens whose keys may not be used so, though the mechanism is there. */
 static int decrypt(struct card_key *key, const struct card_unpad *how,
-                   struct bytes cryptogram, struct bytes synthetic,
+                   struct bytes cryptogram, const struct buf *synthetic,
                    struct buf *plain)
 {
     int rc = CARD_E_UNSUPPORTED;
@@ -244,20 +247,20 @@ static int decrypt(struct card_key *key, const struct card_unpad *how,
 int card_decrypt(struct card_key *key, const struct card_unpad *how,
                  struct bytes cryptogram, struct buf *plain)
 {
-    uint8_t space[CARD_MAX_SIGNATURE];
-    struct buf synthetic = BUF_ON(space);
+    uint8_t space[2 + CARD_MAX_SIGNATURE] = {0};
+    struct buf synthetic = {space, 0, 0};
     int rc;
 
     if ((rc = check_request(key, how, cryptogram, plain)) < 0)
         return rc;
     plain->len = 0;
     if (how->padding == CARD_UNPAD_PKCS1)
-        rc = synthetic_message(key, cryptogram, &synthetic);
+        rc = synthetic_message(key, cryptogram, space, &synthetic);
     if (rc == 0)
-        rc = decrypt(key, how, cryptogram, buf_view(&synthetic), plain);
+        rc = decrypt(key, how, cryptogram, &synthetic, plain);
     if (rc == 0)
         card_error_clear();
-    buf_wipe(&synthetic);
+    memory_wipe(space, sizeof(space));
     return rc;
 }
 

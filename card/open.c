@@ -206,6 +206,7 @@ int card_open_token(struct card_context *ctx, struct p11_module *module,
     if ((c = create(ctx)) == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
     c->reader.ops = &reader_pkcs11;
+    c->reader.io = NULL; /* until there is a slot */
     snprintf(c->reader.name, sizeof(c->reader.name), "%s",
              p11_module_name(module));
     if ((rc = p11_slot_new(module, slot, &c->slot)) == 0) {

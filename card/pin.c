@@ -178,9 +178,7 @@ int pin_login(struct card_key *key, struct card_pin_info *pin,
 {
     struct card *c = key->card;
     struct pin_memory *memory = pin_memory_of(c, pin);
-    struct secret *value =
-        typed != NULL ? typed->value
-                      : pin->keypad ? NULL : stored_pin(key, memory);
+    struct secret *value;
     int rc;
 
     if ((rc = c->token.driver->pin_status(&c->token, pin)) < 0)
@@ -192,6 +190,8 @@ int pin_login(struct card_key *key, struct card_pin_info *pin,
         memory->verified = true; /* another program did; none is presented */
         return 0;
     }
+    value = typed != NULL ? typed->value
+                          : pin->keypad ? NULL : stored_pin(key, memory);
     if (value == NULL)
         return no_pin(key, pin);
     rc = typed != NULL ? check_typed(typed, pin)

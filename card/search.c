@@ -41,6 +41,12 @@ int card_search_new(struct card_context *ctx, struct card_uri *uri,
     return 0;
 }
 
+void search_forget_hidden(struct card_search *s)
+{
+    while (s->hidden_count > 0)
+        card_unref(s->hidden[--s->hidden_count]);
+}
+
 void card_search_free(struct card_search *search)
 {
     if (search == NULL)
@@ -50,8 +56,7 @@ void card_search_free(struct card_search *search)
         card_unref(search->entries[i].card);
     }
     free(search->entries);
-    for (size_t i = 0; i < search->hidden_count; i++)
-        card_unref(search->hidden[i]);
+    search_forget_hidden(search);
     secret_free(search->pin);
     secret_free(search->fetched);
     card_uri_clear(&search->uri);
@@ -123,11 +128,11 @@ int search_add(struct card_search *s, struct card *c, enum card_kind kind,
     return 0;
 }
 
-void search_note_seen(struct card_search *s, const char *what)
+void search_note(char list[SEARCH_NOTE_MAX], const char *what)
 {
-    size_t used = strlen(s->seen);
+    size_t used = strlen(list);
 
-    snprintf(s->seen + used, sizeof(s->seen) - used, "%s\"%s\"",
+    snprintf(list + used, SEARCH_NOTE_MAX - used, "%s\"%s\"",
              used > 0 ? ", " : "", what);
 }
 
@@ -154,10 +159,18 @@ int search_check_one_card(const struct card_search *s)
 
 static int search_all(struct card_search *s)
 {
+    int rc;
+
     s->searched = true;
     if (s->kinds == 0)
         return card_fail(CARD_E_NOT_FOUND, "nothing on a card is of this type");
-    return search_is_for_tokens(s) ? search_tokens(s) : search_cards(s);
+    if (search_is_for_tokens(s))
+        return search_tokens(s);
+    rc = search_cards(s);
+    if (rc < 0 && s->uri.pkcs11)
+        card_fail_in(rc, "no PKCS#11 module is configured "
+                     "(pkcs11-module-path), so cards in readers were meant");
+    return rc;
 }
 
 /* ---- handing out --------------------------------------------------------- */
@@ -271,5 +284,7 @@ int card_search_next(struct card_search *search, struct card_object *out)
         rc = next_useful(search, out);
     if (rc < 0)
         search->next = search->count;
+    if (rc < 0 && rc != CARD_E_NOT_FOUND)
+        search_forget_hidden(search);
     return rc;
 }

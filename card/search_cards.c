@@ -212,7 +212,7 @@ int search_cards(struct card_search *s)
     for (size_t i = 0; i < list.count; i++) {
         if (!match_reader(&s->uri, list.names[i]))
             continue;
-        search_note_seen(s, list.names[i]);
+        search_note(s->seen, list.names[i]);
         if ((rc = search_reader(s, list.names[i])) == 0)
             continue;
         card_log(s->context, "%s", card_error_sentence());

@@ -10,6 +10,7 @@
 enum {
     SEARCH_MAX_ENTRIES = 65536, /* objects of one search */
     SEARCH_MAX_TOKENS = 64,
+    SEARCH_NOTE_MAX = 256,
     NO_INDEX = -1
 };
 
@@ -38,7 +39,8 @@ struct card_search {
     size_t count, capacity, next;
     struct card *hidden[SEARCH_MAX_TOKENS]; /* hide private objects: refs */
     size_t hidden_count;
-    char seen[256]; /* what was looked at, for "not found" */
+    char seen[SEARCH_NOTE_MAX];   /* what was looked at, for "not found" */
+    char others[SEARCH_NOTE_MAX]; /* tokens that were not */
 };
 
 /* search.c */
@@ -46,8 +48,8 @@ struct card_search {
 /* A new entry, zeroed, with a reference to the card. CARD_E_LIMIT, _MEMORY. */
 int search_add(struct card_search *s, struct card *c, enum card_kind kind,
                struct search_entry **out);
-/* An object that matches by its record: issuer= and subject= may rule it out. */
-void search_note_seen(struct card_search *s, const char *what);
+/* Append to a list for an error message, which is cut there. */
+void search_note(char list[SEARCH_NOTE_MAX], const char *what);
 /* The PIN that the URI or the caller named goes to this key. */
 int search_name_pin(const struct card_search *s, struct card_key *key);
 /*
@@ -60,6 +62,9 @@ bool search_is_objects_fault(int rc);
  * CARD_E_AMBIGUOUS.
  */
 int search_check_one_card(const struct card_search *s);
+
+/* Nobody will log in to those that hide something. */
+void search_forget_hidden(struct card_search *s);
 
 /* search_cards.c: cards in readers. */
 int search_cards(struct card_search *s);

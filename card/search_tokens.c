@@ -33,27 +33,41 @@ static bool found_matches(const struct card_uri *uri,
                : (uri->uses & ~found->key->uses) == 0;
 }
 
+static int copy_der(const struct gathering *g, const struct token_found *found,
+                    struct buf *out)
+{
+    int rc = buf_new(out, found->der.len);
+
+    if (rc < 0)
+        return rc;
+    return found->in_cert
+               ? crypto_cert_spki(g->search->context->crypto, found->der, out)
+               : buf_put(out, found->der);
+}
+
+/* All of an object, or no entry. */
 static int gather(void *arg, const struct token_found *found)
 {
     const struct gathering *g = arg;
     struct search_entry *e;
+    struct buf der;
     int rc;
 
     if (!found_matches(&g->search->uri, found))
         return 0;
-    if ((rc = search_add(g->search, g->card, found->kind, &e)) < 0 ||
-        (rc = buf_new(&e->der, found->der.len)) < 0)
+    if ((rc = copy_der(g, found, &der)) < 0 ||
+        (rc = search_add(g->search, g->card, found->kind, &e)) < 0) {
+        buf_free(&der);
         return rc;
+    }
+    e->der = der;
     if (found->key != NULL) {
         e->key = *found->key;
         memcpy(e->label, found->key->label, sizeof(e->label));
     } else {
         memcpy(e->label, found->cert->label, sizeof(e->label));
     }
-    return found->in_cert
-               ? crypto_cert_spki(g->search->context->crypto, found->der,
-                                  &e->der)
-               : buf_put(&e->der, found->der);
+    return 0;
 }
 
 static void log_passed_over(void *context)
@@ -142,7 +156,8 @@ static int count_one(void *arg, const struct token_found *found)
 
 /*
  * The token to log in to: the only one, or the only one that shows something
- * public of what the URI names. NULL: none can be told.
+ * public of what the URI names. NULL: none can be told, as where one of them
+ * cannot be read: it may be the one that is meant.
  */
 static struct card *choose_hidden(struct card_search *s)
 {
@@ -154,8 +169,10 @@ static struct card *choose_hidden(struct card_search *s)
         size_t count = 0;
 
         if (find_in(s, s->hidden[i], CARD_KIND_PUBLIC | CARD_KIND_CERT,
-                    count_one, &count) < 0)
+                    count_one, &count) < 0) {
             card_log(s->context, "%s", card_error_sentence());
+            return NULL;
+        }
         if (count == 0)
             continue;
         if (chosen != NULL)
@@ -163,12 +180,6 @@ static struct card *choose_hidden(struct card_search *s)
         chosen = s->hidden[i];
     }
     return chosen;
-}
-
-static void forget_hidden(struct card_search *s)
-{
-    while (s->hidden_count > 0)
-        card_unref(s->hidden[--s->hidden_count]);
 }
 
 static int log_in_and_gather(struct card_search *s, struct card *c)
@@ -183,7 +194,9 @@ static int log_in_and_gather(struct card_search *s, struct card *c)
 static int not_found(const struct card_search *s)
 {
     if (s->seen[0] == '\0')
-        return card_fail(CARD_E_NOT_FOUND, "no token matches the URI");
+        return card_fail(CARD_E_NOT_FOUND, "no token matches the URI; %s%s",
+                         s->others[0] != '\0' ? "there is " : "none is there",
+                         s->others);
     return card_fail(CARD_E_NOT_FOUND, "nothing matches on the tokens %s",
                      s->seen);
 }
@@ -211,7 +224,7 @@ int search_hidden(struct card_search *s)
     int rc;
 
     rc = c == NULL ? ambiguous(s) : log_in_and_gather(s, c);
-    forget_hidden(s);
+    search_forget_hidden(s);
     if ((rc = quietly(s, rc)) < 0)
         return rc;
     return s->count > 0 ? 0 : not_found(s);
@@ -256,10 +269,16 @@ static void open_slot(struct card_search *s, struct p11_module *m,
 {
     int rc;
 
-    if (open->count == nitems(open->cards) || !slot_matches(s, m, slot))
+    if (!slot_matches(s, m, slot)) {
+        search_note(s->others, slot->token.label);
         return;
-    search_note_seen(s, slot->token.label);
-    rc = card_open_token(s->context, m, slot, &open->cards[open->count]);
+    }
+    search_note(s->seen, slot->token.label);
+    rc = open->count == nitems(open->cards)
+             ? card_fail(CARD_E_LIMIT, "more than %d tokens match",
+                         SEARCH_MAX_TOKENS)
+             : card_open_token(s->context, m, slot,
+                               &open->cards[open->count]);
     if (rc < 0)
         note_failure(s, open, rc);
     else
@@ -307,7 +326,7 @@ static int look_behind(struct card_search *s, const struct open_tokens *open)
         !pin_at_hand(s, c))
         return 0;
     rc = log_in(s, c);
-    forget_hidden(s);
+    search_forget_hidden(s);
     if (rc < 0 && s->kinds != CARD_KIND_PRIVATE) {
         card_log(s->context, "%s", card_error_sentence());
         rc = 0;
@@ -341,7 +360,7 @@ static int gather_all(struct card_search *s, struct open_tokens *open)
             (rc = gather_in(s, open->cards[i], s->kinds)) < 0)
             note_failure(s, open, rc);
     if (s->count > 0 && s->kinds == CARD_KIND_PRIVATE)
-        forget_hidden(s);
+        search_forget_hidden(s);
     if (s->count > 0)
         return search_check_one_card(s);
     if (open->failed != 0)
@@ -366,6 +385,12 @@ int search_tokens(struct card_search *s)
     rc = open_all(s, &open);
     if (rc == 0)
         rc = gather_all(s, &open);
+    /* Sessions, and the login, were lost since they were last looked at. */
+    if (rc == CARD_E_RESET && s->count == 0) {
+        search_forget_hidden(s);
+        open.failed = 0;
+        rc = gather_all(s, &open);
+    }
     close_all(&open);
     return rc;
 }

@@ -56,7 +56,10 @@ static bool lost_touch(int rc)
            rc == CARD_E_PROTOCOL || rc == CARD_E_REMOVED || rc == CARD_E_RESET;
 }
 
-/* What a session of a token fails with when a new one may succeed. */
+/*
+ * What a session of a token fails with when a new one may succeed. A token
+ * that fails otherwise may have looked at the PIN: nothing is repeated.
+ */
 static bool session_was_lost(int rc)
 {
     return rc == CARD_E_LOGIN || rc == CARD_E_RESET || rc == CARD_E_REMOVED ||

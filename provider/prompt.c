@@ -58,8 +58,9 @@ static void prompt_compose(const struct card_pin_question *q, struct prompt *p)
         snprintf(p->why, sizeof(p->why), "%s.\n", q->refused);
     prompt_describe(q, what, sizeof(what));
     snprintf(p->question, sizeof(p->question),
-             "%s%s%s\nEnter it for %s: ", what,
-             q->reader[0] != '\0' ? ", in " : "", q->reader, q->key);
+             "%s%s%s\nEnter it%s%s: ", what,
+             q->reader[0] != '\0' ? ", in " : "", q->reader,
+             q->key[0] != '\0' ? " for " : "", q->key);
     snprintf(p->again, sizeof(p->again), "PIN: ");
 }
 

@@ -98,6 +98,24 @@ OSSL_LIB_CTX *prov_libctx(struct prov_ctx *ctx)
     return libctx;
 }
 
+/*
+ * A module may hash with the program's libcrypto. SoftHSM, where that has no
+ * hash, says of the right PIN that it is wrong: a try would be spent.
+ */
+static int check_default_provider(const struct prov_ctx *ctx)
+{
+    EVP_MD *md;
+
+    ctx->core.set_error_mark(ctx->handle);
+    md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    ctx->core.pop_error_to_mark(ctx->handle);
+    EVP_MD_free(md);
+    return md != NULL ? 0
+                      : card_fail(CARD_E_CONFIG, "OpenSSL has no SHA-256 here, "
+                                  "and PKCS#11 modules may need it: activate "
+                                  "the default provider as well");
+}
+
 static int open_cards(struct prov_ctx *ctx)
 {
     struct prov_config config;
@@ -108,6 +126,10 @@ static int open_cards(struct prov_ctx *ctx)
 
     if ((rc = config_read(ctx, &config)) < 0)
         return rc;
+    if (config.module_count > 0 && (rc = check_default_provider(ctx)) < 0) {
+        config_clear(&config);
+        return rc;
+    }
     ctx->config = config;
     settings.pin = config.pin;
     settings.trace = config.trace;

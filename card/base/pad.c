@@ -172,17 +172,13 @@ static uint32_t find_message(struct bytes em, uint32_t *len)
     return good & ~mask_less(separator, PKCS1_MIN - 1);
 }
 
-/* The message, or the synthetic one; the mask tells which. */
-static uint32_t message_or(struct bytes em, struct bytes synthetic,
-                           struct buf *plain)
+/* The message if the mask is all ones, else nothing. */
+static uint32_t take_message(struct bytes em, struct buf *plain)
 {
     struct bytes field = {em.data + PKCS1_MIN, em.len - PKCS1_MIN};
     uint32_t len, good = find_message(em, &len);
 
     take_tail(field, good & len, plain);
-    for (size_t i = 0; i < synthetic.len; i++)
-        plain->data[i] |= (uint8_t)(~good & synthetic.data[i]);
-    plain->len = choose(good, len, (uint32_t)synthetic.len);
     return good;
 }
 
@@ -198,16 +194,22 @@ static int check_lengths(struct bytes em, size_t min, size_t message,
     return 0;
 }
 
-int unpad_pkcs1(struct bytes em, struct bytes synthetic, struct buf *plain)
+int unpad_pkcs1(struct bytes em, const struct buf *synthetic,
+                struct buf *plain)
 {
     int rc = check_lengths(em, PKCS1_MIN, em.len - PKCS1_MIN, plain);
+    uint32_t bad, len;
 
     if (rc < 0)
         return rc;
-    if (synthetic.len > em.len - PKCS1_MIN)
+    if (synthetic->cap != em.len - PKCS1_MIN)
         return card_fail(CARD_E_ARGUMENT, "a synthetic message of %zu bytes",
-                         synthetic.len);
-    message_or(em, synthetic, plain);
+                         synthetic->cap);
+    bad = ~take_message(em, plain);
+    len = bad & (uint32_t)synthetic->len;
+    for (uint32_t i = 0; i < synthetic->cap; i++)
+        plain->data[i] |= (uint8_t)(mask_less(i, len) & synthetic->data[i]);
+    plain->len |= len;
     return 0;
 }
 
@@ -217,7 +219,7 @@ int unpad_pkcs1_explicit(struct bytes em, struct buf *plain)
 
     if (rc < 0)
         return rc;
-    if (message_or(em, bytes_from(NULL, 0), plain) == 0)
+    if (take_message(em, plain) == 0)
         return card_fail(CARD_E_ARGUMENT, "decryption error");
     return 0;
 }

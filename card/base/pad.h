@@ -45,12 +45,14 @@ int pad_pss(struct crypto *crypto, const struct pad_pss *how,
  * padding gives the synthetic message instead, and success as well.
  *
  *   em         k bytes, as the token gave them
- *   synthetic  at most k - 11 bytes; its length alone is not hidden
+ *   synthetic  its capacity is k - 11 bytes, all there; its length is no less
+ *              secret than what is in the block
  *   plain      out: capacity for k - 11 bytes
  *
  * CARD_E_ARGUMENT, CARD_E_BUFFER: lengths only, never what is in the block.
  */
-int unpad_pkcs1(struct bytes em, struct bytes synthetic, struct buf *plain);
+int unpad_pkcs1(struct bytes em, const struct buf *synthetic,
+                struct buf *plain);
 
 /*
  * The same for callers that must know: bad padding is CARD_E_ARGUMENT, with

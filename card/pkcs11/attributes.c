@@ -67,8 +67,9 @@ static size_t value_max(enum card_kind kind)
 int attributes_new(enum card_kind kind, struct attributes **out)
 {
     struct attributes *a = calloc(1, sizeof(*a));
-    int rc = 0;
+    int rc;
 
+    *out = NULL;
     if (a == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
     a->type = CK_UNAVAILABLE_INFORMATION;
@@ -81,10 +82,12 @@ int attributes_new(enum card_kind kind, struct attributes **out)
     a->allowed.data = (uint8_t *)a->allowed_space;
     a->allowed.cap = sizeof(a->allowed_space);
     if (kind != CARD_KIND_PRIVATE &&
-        (rc = buf_new(&a->value, value_max(kind))) < 0)
+        (rc = buf_new(&a->value, value_max(kind))) < 0) {
         free(a);
+        return rc;
+    }
     *out = a;
-    return rc;
+    return 0;
 }
 
 void attributes_free(struct attributes *a)
@@ -129,10 +132,11 @@ CK_RV attributes_read(const struct p11_session *s, CK_OBJECT_HANDLE object,
     for (CK_ULONG i = 0; i < w.count; i++)
         cap[i] = w.list[i].ulValueLen;
     rv = s->f->C_GetAttributeValue(s->handle, object, w.list, w.count);
-    *rc = rv == CKR_OK || is_partial(rv)
-              ? take_answers(&w, cap)
-              : p11_error(rv, "C_GetAttributeValue");
-    return rv == CKR_BUFFER_TOO_SMALL ? CKR_OK : rv;
+    if (is_partial(rv))
+        rv = CKR_OK;
+    *rc = rv == CKR_OK ? take_answers(&w, cap)
+                       : p11_error(rv, "C_GetAttributeValue");
+    return rv;
 }
 
 /* ---- from attributes to records ------------------------------------------ */

@@ -39,7 +39,7 @@ struct p11_ml_set {
 extern const struct p11_ml_set p11_ml_sets[];
 extern const size_t p11_ml_set_count;
 
-/* CARD_E_MEMORY. Free with attributes_free, NULL allowed. */
+/* CARD_E_MEMORY, *out NULL. Free with attributes_free, NULL allowed. */
 int attributes_new(enum card_kind kind, struct attributes **out);
 void attributes_free(struct attributes *a);
 /*

@@ -55,6 +55,7 @@ static void p11_close(struct token *t)
     while (priv->objects != NULL) {
         struct p11_object *next = priv->objects->next;
 
+        buf_free(&priv->objects->public);
         free(priv->objects);
         priv->objects = next;
     }

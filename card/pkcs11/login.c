@@ -67,7 +67,10 @@ static int look_for_login(struct p11_slot *slot)
     return p11_error(rv, "C_GetSessionInfo");
 }
 
-/* The lock is held until the end of the transaction, so over the login. */
+/*
+ * The lock is held until the end of the transaction: over the login, and over
+ * the PIN for one use after it.
+ */
 int p11_pin_status(struct token *t, struct card_pin_info *pin)
 {
     struct p11_slot *slot = p11_slot_of(t);
@@ -77,11 +80,12 @@ int p11_pin_status(struct token *t, struct card_pin_info *pin)
     if (!atomic_load(&slot->logged_in) && (rc = look_for_login(slot)) < 0)
         return rc;
     pin->verified = atomic_load(&slot->logged_in);
-    if (!pin->verified && slot->login_lock < 0 &&
+    if (slot->login_lock < 0 &&
         (rc = p11_mark_lock(&slot->token, &slot->login_lock)) < 0)
         return rc;
     if ((rc = p11_slot_info(slot, &info)) < 0)
         return rc;
+    pin->keypad = (info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
     pin->tries_left = tries_by(slot, info.flags);
     return 0;
 }
@@ -105,8 +109,8 @@ static CK_RV present(const struct p11_session *session, CK_USER_TYPE user,
 }
 
 /*
- * What a token says of a PIN is kept. After a failure that does not say whether
- * it looked at the PIN, nothing is to present that again by itself.
+ * What a token says of a PIN is kept. One that is pulled meanwhile may have
+ * looked at the PIN: that is no lost session, after which it is tried again.
  */
 static int judge(struct p11_slot *slot, CK_RV rv)
 {
@@ -119,7 +123,22 @@ static int judge(struct p11_slot *slot, CK_RV rv)
              !shows_loss(slot))
         p11_mark_set(&slot->token);
     rc = p11_error(rv, "C_Login");
-    return rc == CARD_E_COMM ? CARD_E_PROTOCOL : rc;
+    return rc == CARD_E_REMOVED ? CARD_E_TOKEN : rc;
+}
+
+/* What cannot be right costs no try; a length of 0 is none. */
+static int check_length(const struct card_pin_info *pin, struct bytes value)
+{
+    if (pin->keypad)
+        return 0;
+    if (value.len == 0)
+        return card_fail(CARD_E_PIN_FORMAT, "an empty PIN");
+    if (value.len < pin->min_len ||
+        (pin->max_len >= pin->min_len && pin->max_len > 0 &&
+         value.len > pin->max_len))
+        return card_fail(CARD_E_PIN_FORMAT, "a PIN of this token has %u to %u "
+                         "bytes", pin->min_len, pin->max_len);
+    return 0;
 }
 
 int p11_verify(struct token *t, struct card_pin_info *pin,
@@ -130,10 +149,10 @@ int p11_verify(struct token *t, struct card_pin_info *pin,
     CK_RV rv;
     int rc;
 
+    if ((rc = check_length(pin, value)) < 0)
+        return rc;
     if (atomic_load(&slot->logged_in))
         return 0; /* the use at hand will see to the PIN: p11_consent */
-    if (value.len == 0 && !pin->keypad)
-        return card_fail(CARD_E_PIN_FORMAT, "an empty PIN");
     if ((rc = p11_session_take(slot, &session)) < 0)
         return rc;
     rv = present(&session, CKU_USER, value);

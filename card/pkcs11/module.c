@@ -27,6 +27,7 @@ struct p11_module {
     PKCS11_CTX *ctx;  /* libp11's; a forked child keeps its parent's */
     CK_FUNCTION_LIST *f;
     p11_decapsulate_fn *decapsulate; /* NULL: it is older than v3.2 */
+    atomic_ulong starts; /* how often we initialised it */
     bool initialised; /* in this process, as far as is known */
     bool foreign;     /* somebody else had initialised it */
 };
@@ -274,11 +275,11 @@ static PKCS11_CTX *new_context(const struct p11_module *m)
  */
 static int load(struct p11_module *m, bool child)
 {
-    bool first = m->f == NULL;
+    bool first = m->ctx == NULL;
     CK_RV rv;
     int rc = 0;
 
-    if (first && (rc = find_functions(m)) < 0)
+    if (m->f == NULL && (rc = find_functions(m)) < 0)
         return rc;
     rv = initialise(m);
     if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED) {
@@ -287,6 +288,7 @@ static int load(struct p11_module *m, bool child)
     }
     if (!child)
         m->foreign = rv == CKR_CRYPTOKI_ALREADY_INITIALIZED;
+    atomic_fetch_add(&m->starts, 1);
     ERR_set_mark(); /* what libp11 finds wrong is said in our words */
     if (m->ctx == NULL && (m->ctx = new_context(m)) == NULL)
         rc = card_fail(CARD_E_NO_SERVICE, "%s does not load", m->path);
@@ -327,6 +329,11 @@ int p11_module_functions(struct p11_module *module, CK_RV rv,
     lock_release(&module->lock);
     p11_leave();
     return rc;
+}
+
+unsigned long p11_module_starts(const struct p11_module *module)
+{
+    return atomic_load(&module->starts);
 }
 
 p11_decapsulate_fn *p11_module_decapsulate(const struct p11_module *module)

@@ -5,6 +5,7 @@
  */
 #include "card/pkcs11/attributes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,9 +78,12 @@ static CK_OBJECT_CLASS class_of(enum card_kind kind)
     return CKO_PRIVATE_KEY;
 }
 
-/* Free h->list, whatever is returned. `rv` is for p11_session_give. */
+/*
+ * Free h->list, whatever is returned. A label without data is any. `rv` is for
+ * p11_session_give.
+ */
 static CK_RV find_handles(const struct p11_session *s, enum card_kind kind,
-                          const char *label, const struct card_id *id,
+                          struct bytes label, const struct card_id *id,
                           struct handles *h, int *rc)
 {
     CK_OBJECT_CLASS class = class_of(kind);
@@ -93,9 +97,9 @@ static CK_RV find_handles(const struct p11_session *s, enum card_kind kind,
             (CK_ATTRIBUTE){CKA_CERTIFICATE_TYPE, &x509, sizeof(x509)};
     if (id != NULL && id->len > 0)
         template[n++] = (CK_ATTRIBUTE){CKA_ID, p11_unconst(id->data), id->len};
-    if (label != NULL)
+    if (label.data != NULL)
         template[n++] =
-            (CK_ATTRIBUTE){CKA_LABEL, p11_unconst(label), strlen(label)};
+            (CK_ATTRIBUTE){CKA_LABEL, p11_unconst(label.data), label.len};
     rv = s->f->C_FindObjectsInit(s->handle, template, n);
     if (rv != CKR_OK) {
         *rc = p11_error(rv, "C_FindObjectsInit");
@@ -108,41 +112,61 @@ static CK_RV find_handles(const struct p11_session *s, enum card_kind kind,
 
 /* ---- private keys we know ------------------------------------------------ */
 
-static bool is_same_object(const struct p11_object *o,
-                           const struct card_key_info *key, CK_KEY_TYPE type)
+static struct bytes label_of(const uint8_t *label, size_t len)
 {
-    return o->type == type && strcmp(o->label, key->label) == 0 &&
-           bytes_equal(bytes_from(o->id.data, o->id.len),
-                       bytes_from(key->id.data, key->id.len));
+    return bytes_from(len > 0 ? label : NULL, len);
+}
+
+static bool is_same_object(const struct p11_object *o,
+                           const struct attributes *a, struct bytes public)
+{
+    return bytes_equal(bytes_from(o->label, o->label_len),
+                       buf_view(&a->label)) &&
+           bytes_equal(bytes_from(o->id.data, o->id.len), buf_view(&a->id)) &&
+           bytes_equal(buf_view(&o->public), public);
+}
+
+/* NULL: out of memory. */
+static struct p11_object *new_object(const struct attributes *a,
+                                     struct bytes public)
+{
+    struct p11_object *o = calloc(1, sizeof(*o));
+
+    if (o == NULL || buf_new(&o->public, public.len) < 0) {
+        free(o);
+        return NULL;
+    }
+    buf_put(&o->public, public);
+    memcpy(o->label, a->label.data, a->label.len);
+    o->label_len = a->label.len;
+    memcpy(o->id.data, a->id.data, a->id.len);
+    o->id.len = a->id.len;
+    return o;
 }
 
 /*
  * Kept while the token is: other threads may be using it. A handle of before
- * the sessions were lost may be another object's now.
+ * the sessions were lost may be another object's now, and keys may share label
+ * and id: the public half tells them apart.
  */
 static int remember(struct token *t, unsigned long generation,
-                    CK_OBJECT_HANDLE handle, CK_KEY_TYPE type,
-                    struct card_key_info *key)
+                    CK_OBJECT_HANDLE handle, const struct attributes *a,
+                    struct bytes public, struct card_key_info *key)
 {
     struct p11_token *priv = t->priv;
     struct p11_object *o;
 
     for (o = priv->objects; o != NULL; o = o->next)
-        if (is_same_object(o, key, type) &&
-            atomic_load(&o->generation) == generation + 1 &&
-            atomic_load(&o->handle) == handle)
+        if (is_same_object(o, a, public))
             break;
     if (o == NULL) {
-        if ((o = calloc(1, sizeof(*o))) == NULL)
+        if ((o = new_object(a, public)) == NULL)
             return card_fail(CARD_E_MEMORY, "out of memory");
-        o->id = key->id;
-        memcpy(o->label, key->label, sizeof(o->label));
-        o->type = type;
-        atomic_init(&o->handle, handle);
-        atomic_init(&o->generation, generation + 1);
         o->next = priv->objects;
         priv->objects = o;
     }
+    atomic_store(&o->handle, handle);
+    atomic_store(&o->generation, generation + 1);
     key->object = o;
     return 0;
 }
@@ -173,7 +197,7 @@ int p11_object_handle(const struct p11_session *session,
     if (known)
         return 0;
     *rv = find_handles(session, CARD_KIND_PRIVATE,
-                       o->label[0] != '\0' ? o->label : NULL, &o->id, &h, &rc);
+                       label_of(o->label, o->label_len), &o->id, &h, &rc);
     if (rc == 0 && h.count == 0)
         rc = card_fail(CARD_E_NOT_FOUND, "the token does not show the key");
     if (rc == 0 && h.count > 1)
@@ -221,7 +245,17 @@ struct finding {
     token_found_fn *found;
     void *arg;
     CK_RV rv;
+    struct bytes label; /* of the private key at hand, as the token has it */
+    bool given;         /* an object went to `found` */
+    int fault;          /* of the last object that was passed over */
+    char sentence[512];
 };
+
+static int hand_over(struct finding *f, const struct token_found *found)
+{
+    f->given = true;
+    return f->found(f->arg, found);
+}
 
 /*
  * Where a private key has no public half of its own: of those of its id, and
@@ -230,16 +264,17 @@ struct finding {
 static int find_partners(struct finding *f, enum card_kind kind,
                          const struct card_key_info *key, struct handles *h)
 {
-    const char *label = key->label[0] != '\0' ? key->label : NULL;
+    const struct bytes any = {NULL, 0};
     struct handles both = {.list = NULL};
     int rc = 0;
 
-    if (key->id.len == 0 && label == NULL)
+    if (key->id.len == 0 && f->label.len == 0)
         return 0;
-    f->rv = find_handles(&f->session, kind, key->id.len > 0 ? NULL : label,
+    f->rv = find_handles(&f->session, kind, key->id.len > 0 ? any : f->label,
                          &key->id, h, &rc);
-    if (rc == 0 && h->count > 1 && key->id.len > 0 && label != NULL)
-        f->rv = find_handles(&f->session, kind, label, &key->id, &both, &rc);
+    if (rc == 0 && h->count > 1 && key->id.len > 0 && f->label.len > 0)
+        f->rv = find_handles(&f->session, kind, f->label, &key->id, &both,
+                             &rc);
     if (both.count == 0) {
         free(both.list);
         return rc;
@@ -301,9 +336,10 @@ static int public_from_object(struct finding *f,
     return rc;
 }
 
-/* `rsa_pss`: the certificate comes first, it knows the key's parameters. */
-static int give_with_public(struct finding *f, const struct card_key_info *key,
-                            bool rsa_pss, struct buf *spki)
+/* Of an RSA-PSS key the certificate comes first: it knows the parameters. */
+static int give_with_public(struct finding *f, CK_OBJECT_HANDLE handle,
+                            const struct attributes *a,
+                            struct card_key_info *key, struct buf *spki)
 {
     struct token_found found = {.kind = CARD_KIND_PRIVATE, .key = key};
     struct attributes *cert = NULL;
@@ -311,7 +347,7 @@ static int give_with_public(struct finding *f, const struct card_key_info *key,
 
     if (spki->len == 0)
         rc = public_from_object(f, key, spki);
-    if (rc == 0 && (spki->len == 0 || rsa_pss))
+    if (rc == 0 && (spki->len == 0 || attributes_pss_only(a)))
         rc = find_partner(f, CARD_KIND_CERT, key, &cert);
     found.in_cert = cert != NULL;
     found.der = cert != NULL ? buf_view(&cert->value) : buf_view(spki);
@@ -319,7 +355,10 @@ static int give_with_public(struct finding *f, const struct card_key_info *key,
         rc = card_fail(CARD_E_NOT_FOUND, "key \"%s\" has neither a public "
                        "half nor a certificate on the token", key->label);
     if (rc == 0)
-        rc = f->found(f->arg, &found);
+        rc = remember(f->token, f->session.generation, handle, a, found.der,
+                      key);
+    if (rc == 0)
+        rc = hand_over(f, &found);
     attributes_free(cert);
     return rc;
 }
@@ -334,12 +373,11 @@ static int give_private(struct finding *f, CK_OBJECT_HANDLE handle,
 
     if ((rc = attributes_key(f->token, a, &key)) < 0 ||
         (rc = learn_mechanisms(f->token, &f->session)) < 0 ||
-        (rc = remember(f->token, f->session.generation, handle, a->type,
-                       &key)) < 0 ||
         (rc = attributes_public_half(a, &spki)) < 0)
         return rc;
     key.can = attributes_can(f->token->priv, a, key.type);
-    return give_with_public(f, &key, attributes_pss_only(a), &spki);
+    f->label = label_of(a->label.data, a->label.len);
+    return give_with_public(f, handle, a, &key, &spki);
 }
 
 static int give_public(struct finding *f, const struct attributes *a)
@@ -358,7 +396,7 @@ static int give_public(struct finding *f, const struct attributes *a)
                          key.label);
     found.key = &key;
     found.der = buf_view(&spki);
-    return f->found(f->arg, &found);
+    return hand_over(f, &found);
 }
 
 static int give_cert(struct finding *f, const struct attributes *a)
@@ -371,7 +409,7 @@ static int give_cert(struct finding *f, const struct attributes *a)
     attributes_cert(a, &cert);
     found.cert = &cert;
     found.der = buf_view(&a->value);
-    return f->found(f->arg, &found);
+    return hand_over(f, &found);
 }
 
 static int give(struct finding *f, enum card_kind kind, CK_OBJECT_HANDLE handle)
@@ -393,11 +431,20 @@ static int give(struct finding *f, enum card_kind kind, CK_OBJECT_HANDLE handle)
     return rc;
 }
 
-/* One object's own fault is told, and does not hide the others. */
-static bool is_own_fault(int rc)
+/* Its own, or it was deleted since it was found. */
+static bool is_objects_fault(const struct finding *f, int rc)
 {
     return rc == CARD_E_UNSUPPORTED || rc == CARD_E_PROTOCOL ||
-           rc == CARD_E_NOT_FOUND;
+           rc == CARD_E_NOT_FOUND || f->rv == CKR_OBJECT_HANDLE_INVALID;
+}
+
+/* It is told, and does not hide the others. */
+static void pass_over(struct finding *f, const struct token_query *query,
+                      int rc)
+{
+    query->passed_over(query->log_arg);
+    f->fault = rc;
+    snprintf(f->sentence, sizeof(f->sentence), "%s", card_error_sentence());
 }
 
 static int find_kind(struct finding *f, enum card_kind kind,
@@ -406,11 +453,14 @@ static int find_kind(struct finding *f, enum card_kind kind,
     struct handles h = {.list = NULL};
     int rc = 0;
 
-    f->rv = find_handles(&f->session, kind, query->label, query->id, &h, &rc);
+    f->rv = find_handles(&f->session, kind,
+                         query->label != NULL ? bytes_of_string(query->label)
+                                              : bytes_from(NULL, 0),
+                         query->id, &h, &rc);
     for (size_t i = 0; rc == 0 && i < h.count; i++) {
         rc = give(f, kind, h.list[i]);
-        if (is_own_fault(rc) && h.count > 1) {
-            query->passed_over(query->log_arg);
+        if (rc < 0 && is_objects_fault(f, rc)) {
+            pass_over(f, query, rc);
             rc = 0;
         }
     }
@@ -432,6 +482,8 @@ int p11_find(struct token *t, const struct token_query *query,
         if ((query->kinds & (unsigned)order[i]) != 0)
             rc = find_kind(&f, order[i], query);
     p11_session_give(p11_slot_of(t), &f.session, f.rv);
+    if (rc == 0 && !f.given && f.fault != 0)
+        return card_fail(f.fault, "%s", f.sentence);
     return rc;
 }
 

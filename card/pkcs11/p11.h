@@ -66,6 +66,8 @@ void p11_end(void);
 int p11_module_functions(struct p11_module *module, CK_RV rv,
                          CK_FUNCTION_LIST **out);
 struct p11_module *p11_module_ref(struct p11_module *module);
+/* How often this process initialised it: nothing outlives that. */
+unsigned long p11_module_starts(const struct p11_module *module);
 /* C_DecapsulateKey of v3.2. */
 typedef CK_RV p11_decapsulate_fn(CK_SESSION_HANDLE session,
                                  CK_MECHANISM *mechanism,
@@ -104,10 +106,12 @@ struct p11_slot {
     pthread_cond_t returned;  /* a session was */
     CK_SLOT_ID id;
     CK_SESSION_HANDLE idle[P11_MAX_IDLE];
-    size_t idle_count, out_count;
-    long checked;             /* ms: the token was there then */
+    size_t idle_count;
+    size_t out_count;         /* in use, of whatever generation */
+    int64_t checked;          /* ms: the token was there then; 0: look */
     atomic_ulong generation;
-    unsigned long begun;      /* the generation at the last begin */
+    unsigned long begun;      /* the generation whose token was looked at */
+    unsigned long start;      /* of the module, that the sessions are of */
     atomic_bool logged_in;
     atomic_ulong lost;        /* CK_RV: why, for the module to know */
     unsigned long flags;      /* CK_TOKEN_INFO, when it was read last */
@@ -122,8 +126,9 @@ struct p11_session {
 };
 
 /*
- * A read-only session. CARD_E_RESET: this is a forked child, or the slot is
- * not connected; CARD_E_BUSY: the token has no more.
+ * A read-only session with the token that was seen at the last begin.
+ * CARD_E_RESET: this is a forked child, or the slot is not connected, or its
+ * sessions were lost since; CARD_E_BUSY: the token has no more.
  */
 int p11_session_take(struct p11_slot *slot, struct p11_session *out);
 /*
@@ -170,8 +175,9 @@ void p11_mark_clear(const struct p11_identity *token);
 struct p11_object {
     struct p11_object *next;
     struct card_id id;
-    char label[CARD_LABEL_MAX];
-    CK_KEY_TYPE type;
+    uint8_t label[CARD_LABEL_MAX]; /* as the token has it */
+    size_t label_len;
+    struct buf public; /* its public half, or the certificate that holds it */
     atomic_ulong handle;
     atomic_ulong generation; /* of the slot when the handle was good */
 };

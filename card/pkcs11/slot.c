@@ -10,12 +10,12 @@
 /* A search begins and ends several times in a row: one look is enough. */
 enum { CHECK_MS = 500, OPEN_MS = 30000 };
 
-static long now_ms(void)
+static int64_t now_ms(void)
 {
     struct timespec t = {0, 0};
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -46,6 +46,7 @@ int p11_slot_new(struct p11_module *module, const struct p11_slot_entry *entry,
         return rc;
     }
     s->module = p11_module_ref(module);
+    s->start = p11_module_starts(module);
     s->f = f;
     *out = s;
     return 0;
@@ -81,7 +82,6 @@ static void count_up(struct p11_slot *s)
     atomic_fetch_add(&s->generation, 1);
     atomic_store(&s->logged_in, false);
     s->idle_count = 0;
-    s->out_count = 0;
     s->checked = 0;
 }
 
@@ -90,6 +90,21 @@ static void close_idle(struct p11_slot *s)
 {
     while (s->idle_count > 0)
         s->f->C_CloseSession(s->idle[--s->idle_count]);
+}
+
+/*
+ * A module that another context, or another program in this process, had ended
+ * and we began anew may give the old numbers to others: none is used, or
+ * closed.
+ */
+static void notice_start(struct p11_slot *s)
+{
+    unsigned long start = p11_module_starts(s->module);
+
+    if (s->start == start)
+        return;
+    s->start = start;
+    count_up(s);
 }
 
 /*
@@ -103,8 +118,10 @@ static bool take_lock(struct p11_slot *s)
     if (child) {
         count_up(s);
         s->f = NULL;
+        s->out_count = 0;
         pthread_cond_init(&s->returned, NULL);
     }
+    notice_start(s);
     return child;
 }
 
@@ -119,7 +136,7 @@ static void wait_for_one(struct p11_slot *s)
 
 static CK_RV open_session(struct p11_slot *s, CK_SESSION_HANDLE *out)
 {
-    const long until = now_ms() + OPEN_MS;
+    const int64_t until = now_ms() + OPEN_MS;
     CK_RV rv;
 
     for (;;) {
@@ -134,11 +151,17 @@ static CK_RV open_session(struct p11_slot *s, CK_SESSION_HANDLE *out)
     }
 }
 
+/* Since its sessions were lost, the token was looked at. */
+static bool is_begun(const struct p11_slot *s)
+{
+    return s->begun == atomic_load(&s->generation);
+}
+
 static int take_session(struct p11_slot *slot, struct p11_session *out)
 {
     CK_RV rv = CKR_OK;
 
-    if (take_lock(slot) || slot->f == NULL) {
+    if (take_lock(slot) || slot->f == NULL || !is_begun(slot)) {
         lock_release(&slot->lock);
         return card_fail(CARD_E_RESET, "the token is not connected");
     }
@@ -192,34 +215,48 @@ static bool keeps_session(CK_RV rv)
            rv != CKR_OPERATION_ACTIVE;
 }
 
+/* What is no session any more is not closed: its number may be another's. */
+static bool is_closed(CK_RV rv)
+{
+    return rv == CKR_CRYPTOKI_NOT_INITIALIZED || rv == CKR_SESSION_CLOSED ||
+           rv == CKR_SESSION_HANDLE_INVALID;
+}
+
 /* Closing the last session logs out (v2.40, 5.6: C_CloseSession). */
 static bool is_last(const struct p11_slot *s)
 {
     return s->idle_count == 0 && s->out_count == 0;
 }
 
+/* With the lock held, so that who waits for a session finds it closed. */
+static void put_back(struct p11_slot *s, const struct p11_session *session,
+                     CK_RV rv)
+{
+    bool current = session->generation == atomic_load(&s->generation);
+
+    s->out_count--;
+    if (rv != CKR_OK)
+        s->checked = 0; /* the token may know more */
+    if (current && keeps_session(rv) && s->idle_count < P11_MAX_IDLE) {
+        s->idle[s->idle_count++] = session->handle;
+    } else {
+        if (!is_closed(rv))
+            session->f->C_CloseSession(session->handle);
+        if ((current && loses_sessions(rv)) || is_last(s)) {
+            atomic_store(&s->lost, rv);
+            close_idle(s);
+            count_up(s);
+        }
+    }
+    pthread_cond_signal(&s->returned);
+}
+
 void p11_session_give(struct p11_slot *slot, const struct p11_session *session,
                       CK_RV rv)
 {
-    bool close = true;
-
-    if (take_lock(slot))
-        close = false; /* the parent's */
-    else if (session->generation == atomic_load(&slot->generation)) {
-        slot->out_count--;
-        if (keeps_session(rv) && slot->idle_count < P11_MAX_IDLE) {
-            slot->idle[slot->idle_count++] = session->handle;
-            close = false;
-        } else if (loses_sessions(rv) || is_last(slot)) {
-            atomic_store(&slot->lost, rv);
-            close_idle(slot);
-            count_up(slot);
-        }
-        pthread_cond_signal(&slot->returned);
-    }
+    if (!take_lock(slot)) /* else it is the parent's */
+        put_back(slot, session, rv);
     lock_release(&slot->lock);
-    if (close)
-        session->f->C_CloseSession(session->handle);
     p11_leave();
 }
 
@@ -292,12 +329,14 @@ static int slot_connect(struct reader *r)
     take_lock(s);
     rc = p11_module_functions(s->module, atomic_exchange(&s->lost, CKR_OK),
                               &s->f);
+    notice_start(s);
     known = rc == 0 &&
             (now_ms() - s->checked < CHECK_MS || still_there(s));
     if (rc == 0 && !known)
         rc = find_slot(s);
     if (rc == 0) {
         s->checked = now_ms();
+        s->begun = atomic_load(&s->generation);
         r->link = s;
     }
     lock_release(&s->lock);
@@ -343,9 +382,10 @@ static int slot_begin(struct reader *r)
             s->checked = now_ms();
         }
     }
-    if (rc == 0 && s->begun != atomic_load(&s->generation))
+    if (rc == 0 && !is_begun(s))
         rc = card_fail(CARD_E_RESET, "the token's sessions were lost");
-    s->begun = atomic_load(&s->generation);
+    if (r->link != NULL)
+        s->begun = atomic_load(&s->generation);
     lock_release(&s->lock);
     p11_leave();
     return rc;

@@ -127,12 +127,18 @@ static int set_decrypting(struct mechanism *m, const struct card_unpad *how)
 /* ---- signing ------------------------------------------------------------- */
 
 /* What the mechanism wants: DigestInfo, hash, padded block or message. */
-static int signing_input(enum card_key_type type, const struct card_tbs *tbs,
-                         struct buf *space, struct bytes *out)
+static int signing_input(const struct card_key_info *key,
+                         const struct card_tbs *tbs, struct buf *space,
+                         struct bytes *out)
 {
     struct bytes value = bytes_from(tbs->value, tbs->len);
+    enum card_key_type type = key->type;
+    size_t field = (key->bits + 7) / 8;
     int rc;
 
+    /* FIPS 186-5, 6.4.1: the leftmost bits. Some tokens refuse more. */
+    if (type == CARD_KEY_EC && value.len > field)
+        value.len = field;
     *out = type == CARD_KEY_RSA || type == CARD_KEY_EC ? value : tbs->message;
     if (type != CARD_KEY_RSA || tbs->padding != CARD_PAD_PKCS1 ||
         tbs->hash == CARD_HASH_NONE)
@@ -181,7 +187,7 @@ int p11_sign(struct token *t, const struct card_key_info *key,
     int rc;
 
     set_signing(&m, key->type, tbs);
-    if ((rc = signing_input(key->type, tbs, &info, &in)) < 0 ||
+    if ((rc = signing_input(key, tbs, &info, &in)) < 0 ||
         (rc = begin(&op, t, key)) < 0)
         return rc;
     return sign_with(&op, &m, in, sig);
@@ -191,14 +197,17 @@ int p11_sign(struct token *t, const struct card_key_info *key,
 
 /*
  * What a token may say of bad padding. SoftHSM, and others on libcrypto, know
- * CKR_GENERAL_ERROR only; where the block itself is asked for, padding is no
- * matter.
+ * CKR_GENERAL_ERROR only, and a vendor may have a word of its own; where the
+ * block itself is asked for, padding is no matter.
  */
 static CK_RV padding_error(const struct card_unpad *how, CK_RV rv)
 {
     if (how->padding == CARD_UNPAD_NONE)
         return rv;
+    if ((rv & CKR_VENDOR_DEFINED) != 0)
+        return CKR_ENCRYPTED_DATA_INVALID;
     switch (rv) {
+    case CKR_DEVICE_ERROR:
     case CKR_GENERAL_ERROR:
     case CKR_FUNCTION_FAILED:
     case CKR_DATA_INVALID:

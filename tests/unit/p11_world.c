@@ -168,7 +168,7 @@ static void delete_files(const char *folder)
 /* Where card/pkcs11/mark.c keeps them. */
 static void delete_marks(void)
 {
-    delete_files(geteuid() == 0 ? "/var/lib/tessera" : path("state/tessera"));
+    delete_files(path("state/tessera"));
 }
 
 void p11_forgive(void)

@@ -201,8 +201,8 @@ static bool is_one_of(const char *fault, const char *const list[], size_t count)
 static bool is_like_padding(const char *fault)
 {
     static const char *const list[] = {
-        "CKR_GENERAL_ERROR", "CKR_FUNCTION_FAILED", "CKR_DATA_INVALID",
-        "CKR_DATA_LEN_RANGE", "CKR_ENCRYPTED_DATA_INVALID",
+        "CKR_GENERAL_ERROR", "CKR_FUNCTION_FAILED", "CKR_DEVICE_ERROR",
+        "CKR_DATA_INVALID", "CKR_DATA_LEN_RANGE", "CKR_ENCRYPTED_DATA_INVALID",
         "CKR_ENCRYPTED_DATA_LEN_RANGE", "0x80000001"};
 
     return is_one_of(fault, list, nitems(list));
