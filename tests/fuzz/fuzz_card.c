@@ -108,13 +108,14 @@ static const struct reader_ops reader_fuzz = {
 static void use_key(struct card_key *key)
 {
     static const uint8_t cryptogram[CARD_MAX_SIGNATURE];
+    static const struct card_unpad pkcs1 = {.padding = CARD_UNPAD_PKCS1};
     const struct card_tbs tbs = {.hash = CARD_HASH_SHA256, .len = 32};
     uint8_t space[CARD_MAX_SIGNATURE];
     struct buf out = BUF_ON(space);
 
     card_sign(key, &tbs, &out);
-    card_decrypt(key, bytes_from(cryptogram, card_key_info(key)->bits / 8),
-                 &out);
+    card_decrypt(key, &pkcs1,
+                 bytes_from(cryptogram, card_key_info(key)->bits / 8), &out);
 }
 
 static void search(struct card_context *ctx, uint8_t choice)
