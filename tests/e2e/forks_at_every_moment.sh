@@ -30,8 +30,11 @@ every_moment()
     life mid-operation rsa
     life twice ec
     life with-exec ec
-    life under-threads ec
-    life under-threads rsa
+    # gcc 12's sanitizer runtime copies its own locks into the child.
+    if [ -z "${TESSERA_PRELOAD:-}" ]; then
+        life under-threads ec
+        life under-threads rsa
+    fi
     configure_module tessera
     life in-callback ec "$PIN"
 }
