@@ -47,6 +47,7 @@ struct token_found {
 typedef int token_found_fn(void *arg, const struct token_found *found);
 
 struct driver;
+struct cache_card;
 
 /* One application on one card. No locks, no references: testable alone. */
 struct token {
@@ -65,6 +66,7 @@ struct token {
     size_t pin_count;
     unsigned listed; /* enum token_list: which arrays are filled */
     bool selected;   /* the application is surely the current one */
+    struct cache_card *cache; /* public content kept of this card, lent; NULL */
     bool hidden;     /* private objects are seen only after login */
     struct secret *consent; /* PIN for the one use at hand, lent, or NULL */
     void *priv;      /* the driver's own; freed by its close */
@@ -83,6 +85,11 @@ struct driver {
      */
     bool concurrent;
     /*
+     * The ATR suggests this family: it is asked before the others. NULL: no
+     * ATR does. No APDU, and never more than an order.
+     */
+    bool (*likely)(const struct reader *r);
+    /*
      * Is it mine? Fills title, serial, model, may fill priv. CARD_E_NOT_MINE: ask
      * the next driver. Costs as few APDUs as can tell.
      */
@@ -92,7 +99,9 @@ struct driver {
     /*
      * Fill the arrays named in `what` (enum token_list) that are not yet in
      * t->listed, reading only the files they need. A file that is missing or
-     * malformed leaves its array empty.
+     * malformed leaves its array empty. A key or certificate that only
+     * reading would tell from none may be listed: read_cert's CARD_E_NOT_FOUND
+     * takes it off again, with its key.
      */
     int (*list)(struct token *t, unsigned what);
     /* DER of a certificate, appended; der has room for CARD_MAX_FILE. */
@@ -130,6 +139,12 @@ struct driver {
      */
     int (*derive)(struct token *t, const struct card_key_info *key,
                   struct bytes peer, struct buf *secret);
+    /*
+     * SubjectPublicKeyInfo of a key whose certificate is not on the card, DER,
+     * appended. CARD_E_NOT_FOUND: the card does not tell.
+     */
+    int (*read_public)(struct token *t, const struct card_key_info *key,
+                       struct buf *spki);
     /* ML-KEM. */
     int (*decapsulate)(struct token *t, const struct card_key_info *key,
                        struct bytes ciphertext, struct buf *secret);

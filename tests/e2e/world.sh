@@ -46,6 +46,28 @@ card_start()
     let_pcscd_see
 }
 
+# card_start_family CARD FAMILY READER [SETTING...]: a card of another family
+# with the keys of "one" or "other"; further names share the keys of "one".
+card_start_family()
+{
+    local name=$1 family=$2 port=$((36200 + 10 * $3)) keys=$cards/$1 set=()
+
+    [ -d "$keys" ] || keys=$cards/one
+    shift 3
+    for setting in "$@"; do
+        set+=(--set "$setting")
+    done
+    "$build/tests/sim-vpcd" --card "$family" --dir "$keys" \
+        --state "$work/$name.state" --control "$work/$name.control" \
+        --port "$port" ${set[@]+"${set[@]}"} &
+    world_pids+=($!)
+    until [ "$(control "$name" inserted 2>/dev/null)" = yes ]; do
+        kill -0 "${world_pids[-1]}" || return 1
+        sleep 0.1
+    done
+    let_pcscd_see
+}
+
 card_pull()
 {
     control "${1:-one}" pull >/dev/null

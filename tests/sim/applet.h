@@ -21,12 +21,19 @@ struct applet_ops {
     void (*power)(struct applet *a);
     /*
      * One command as it goes over the wire; the answer, data and status word,
-     * is appended to rsp (room for 258 bytes). CARD_E_BUFFER if it has not.
+     * is appended to rsp (room for 258 bytes, or what an extended Le asked
+     * for). CARD_E_BUFFER if it has not.
      */
     int (*process)(struct applet *a, struct bytes cmd, struct buf *rsp);
     /* The counters, and a way to set the PIN's without spending tries. */
     void (*tries)(const struct applet *a, struct applet_tries *out);
     int (*set_tries)(struct applet *a, unsigned pin);
+    /*
+     * A setting of the family by name ("pin", "1234"; "wrong", "flip"), also
+     * while the card is in use. CARD_E_ARGUMENT: it has none of that name, or
+     * not with that value.
+     */
+    int (*set)(struct applet *a, const char *name, const char *value);
     /* NULL allowed. */
     void (*free)(struct applet *a);
 };

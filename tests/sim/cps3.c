@@ -430,6 +430,43 @@ static int cps3_set_tries(struct applet *a, unsigned pin)
     return cps3_store_save(c);
 }
 
+static bool set_wrong(struct cps3_options *o, const char *value)
+{
+    static const char *const names[] = {
+        [CPS3_SIGN_RIGHT] = "none",
+        [CPS3_SIGN_FLIP_BIT] = "flip",
+        [CPS3_SIGN_PREVIOUS] = "previous",
+        [CPS3_SIGN_OTHER_KEY] = "other",
+    };
+
+    for (size_t i = 0; i < nitems(names); i++)
+        if (strcmp(value, names[i]) == 0) {
+            o->wrong = (enum cps3_wrong)i;
+            return true;
+        }
+    return false;
+}
+
+/* What may change while the card is in use; the rest is for cps3_new. */
+static int cps3_set(struct applet *a, const char *name, const char *value)
+{
+    struct cps3_options *o = &cps3_of(a)->options;
+    bool yes = strcmp(value, "yes") == 0;
+
+    if (strcmp(name, "no-sdo") == 0)
+        o->no_sdo = yes;
+    else if (strcmp(name, "no-finished-hash") == 0)
+        o->no_finished_hash = yes;
+    else if (strcmp(name, "endless") == 0)
+        o->endless = yes;
+    else if (strcmp(name, "tail") == 0)
+        o->tail = strcmp(value, "6282") == 0 ? CPS3_TAIL_6282 : CPS3_TAIL_6C;
+    else if (strcmp(name, "wrong") != 0 || !set_wrong(o, value))
+        return card_fail(CARD_E_ARGUMENT, "cps3: no setting %s=%s", name,
+                         value);
+    return 0;
+}
+
 static void cps3_free(struct applet *a)
 {
     struct cps3 *c = cps3_of(a);
@@ -449,6 +486,7 @@ static const struct applet_ops cps3_ops = {
     .process = cps3_process,
     .tries = cps3_tries,
     .set_tries = cps3_set_tries,
+    .set = cps3_set,
     .free = cps3_free,
 };
 
@@ -484,4 +522,32 @@ int cps3_new(const struct cps3_options *options, struct applet **out)
     cps3_power(&c->applet);
     *out = &c->applet;
     return 0;
+}
+
+/* Settings that a card is made with: the value behind "name=", or NULL. */
+static const char *find_setting(const struct sim_options *o, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *const *s = o->settings; s != NULL && *s != NULL; s++)
+        if (strncmp(*s, name, len) == 0 && (*s)[len] == '=')
+            return *s + len + 1;
+    return NULL;
+}
+
+int cps3_make(const struct sim_options *options, struct applet **out)
+{
+    const char *t1 = find_setting(options, "t1");
+    const struct cps3_options o = {
+        .dir = options->dir,
+        .state = options->state,
+        .pin = find_setting(options, "pin"),
+        .puk = find_setting(options, "puk"),
+        .serial = find_setting(options, "serial"),
+        .logical_id = find_setting(options, "logical-id"),
+        .t1 = t1 != NULL && strcmp(t1, "yes") == 0,
+        .tail = CPS3_TAIL_6C,
+    };
+
+    return cps3_new(&o, out);
 }

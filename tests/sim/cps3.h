@@ -5,7 +5,7 @@
 #ifndef TESTS_SIM_CPS3_H
 #define TESTS_SIM_CPS3_H
 
-#include "tests/sim/applet.h"
+#include "tests/sim/family.h"
 
 enum { CPS3_MAX_OVERRIDES = 8 };
 
@@ -53,6 +53,8 @@ struct cps3_options {
     bool endless;           /* GET RESPONSE never comes to an end */
 };
 
+/* The same for the table of families. */
+int cps3_make(const struct sim_options *options, struct applet **out);
 /* CARD_E_CONFIG, CARD_E_MEMORY. Free with ops->free. */
 int cps3_new(const struct cps3_options *options, struct applet **out);
 

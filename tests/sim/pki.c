@@ -75,6 +75,17 @@ static const struct extension auth_extensions[] = {
     {NID_undef,         NULL                                       },
 };
 
+/* RSA keys encipher, others agree; each for receiving only. */
+static const struct extension decrypt_extensions[] = {
+    {NID_key_usage, "critical,keyEncipherment,dataEncipherment"},
+    {NID_undef,     NULL                                       },
+};
+
+static const struct extension agree_extensions[] = {
+    {NID_key_usage, "critical,keyAgreement"},
+    {NID_undef,     NULL                   },
+};
+
 static const struct extension sign_extensions[] = {
     {NID_key_usage, "critical,digitalSignature,nonRepudiation"},
     {NID_undef,     NULL                                      },
@@ -341,10 +352,19 @@ static int authority_make(struct authority *a, const char *dir,
     return save_certs(dir, name, a->cert, NULL);
 }
 
+/* The two CAs of a C@rteurope token (fact sheet gemsafe-classic, 5). */
+static const struct {
+    const char *name, *cn;
+} others[] = {
+    {"ca-rgs",    "TEST CERTEUROPE ADVANCED CA V3"       },
+    {"ca-classe3", "TEST Certeurope Classe 3 Plus V2"     },
+};
+
 static int make_authorities(const char *dir)
 {
     struct authority root = {NULL, NULL};
     struct authority ca = {NULL, NULL};
+    struct authority other = {NULL, NULL};
     int rc = 0;
 
     if (exists(dir, "chain"))
@@ -355,6 +375,11 @@ static int make_authorities(const char *dir)
         rc = authority_make(&ca, dir, "ca",
                             "TEST AC IGC-SANTE FORT PERSONNES", ca_extensions,
                             &root);
+    for (size_t i = 0; rc == 0 && i < nitems(others); i++) {
+        rc = authority_make(&other, dir, others[i].name, others[i].cn,
+                            ca_extensions, &root);
+        authority_clear(&other);
+    }
     if (rc == 0)
         rc = save_certs(dir, "chain", ca.cert, root.cert);
     authority_clear(&root);
@@ -366,6 +391,11 @@ struct leaf {
     const char *name;
     const struct pki_holder *holder; /* NULL: the server */
     const struct extension *extensions, *more;
+    const char *type;   /* of the key: "RSA" if NULL, "EC", "ED25519", ... */
+    size_t bits;        /* RSA: 2048 if 0; EC: the curve's */
+    const char *key_of; /* the key of that leaf, not one of its own */
+    const char *issuer; /* CA's file; "ca" if NULL */
+    long age;           /* years since it was issued, of three */
 };
 
 static bool leaf_fill(X509 *cert, const struct leaf *leaf,
@@ -386,6 +416,30 @@ static bool leaf_fill(X509 *cert, const struct leaf *leaf,
            && X509_sign(cert, ca->key, EVP_sha256()) > 0;
 }
 
+static EVP_PKEY *leaf_key(const char *dir, const struct leaf *leaf)
+{
+    size_t bits = leaf->bits != 0 ? leaf->bits : 2048;
+
+    if (leaf->key_of != NULL)
+        return pki_load_key(dir, leaf->key_of);
+    if (leaf->type == NULL)
+        return EVP_RSA_gen((unsigned)bits);
+    if (strcmp(leaf->type, "EC") == 0)
+        return EVP_EC_gen(bits == 256 ? "P-256" : "P-384");
+    return EVP_PKEY_Q_keygen(NULL, NULL, leaf->type);
+}
+
+/* Three years, as C@rteurope's; those of age 0 keep their ten. */
+static bool leaf_date(X509 *cert, long age)
+{
+    const long year = 365L * 24L * 3600L;
+
+    return age == 0
+           || (X509_gmtime_adj(X509_getm_notBefore(cert), -age * year) != NULL
+               && X509_gmtime_adj(X509_getm_notAfter(cert), (3 - age) * year)
+                      != NULL);
+}
+
 static int leaf_make(const char *dir, const struct leaf *leaf,
                      const struct authority *ca)
 {
@@ -395,8 +449,8 @@ static int leaf_make(const char *dir, const struct leaf *leaf,
 
     if (exists(dir, leaf->name))
         return 0;
-    if ((key = EVP_RSA_gen(2048)) == NULL || (cert = cert_new(key)) == NULL
-        || !leaf_fill(cert, leaf, ca))
+    if ((key = leaf_key(dir, leaf)) == NULL || (cert = cert_new(key)) == NULL
+        || !leaf_date(cert, leaf->age) || !leaf_fill(cert, leaf, ca))
         rc = fail(leaf->name);
     if (rc == 0 && (rc = save_key(dir, leaf->name, key)) == 0)
         rc = save_certs(dir, leaf->name, cert, NULL);
@@ -423,25 +477,55 @@ static int copy_chain(const char *dir, const char *ca_dir)
     return rc;
 }
 
+static int make_leaf(const char *dir, const char *ca_dir,
+                     const struct leaf *leaf)
+{
+    const char *issuer = leaf->issuer != NULL ? leaf->issuer : "ca";
+    struct authority ca = {NULL, NULL};
+    int rc = authority_load(&ca, ca_dir == NULL ? dir : ca_dir, issuer);
+
+    if (rc == 0)
+        rc = leaf_make(dir, leaf, &ca);
+    authority_clear(&ca);
+    return rc;
+}
+
 int pki_make(const char *dir, const char *ca_dir,
              const struct pki_holder *holder)
 {
+    const struct extension *const common = holder_extensions;
     const struct leaf leaves[] = {
-        {"sign",   holder, holder_extensions, sign_extensions},
-        {"auth",   holder, holder_extensions, auth_extensions},
-        {"server", NULL,   server_extensions, NULL           },
+        {"sign", holder, common, sign_extensions, NULL, 0, NULL, NULL, 0},
+        {"auth", holder, common, auth_extensions, NULL, 0, NULL, NULL, 0},
+        {"decrypt", holder, common, decrypt_extensions, NULL, 0, NULL, NULL,
+         0},
+        {"rsa1024", holder, common, auth_extensions, NULL, 1024, NULL, NULL,
+         0},
+        {"rsa3072", holder, common, auth_extensions, NULL, 3072, NULL, NULL,
+         0},
+        {"ec-auth", holder, common, auth_extensions, "EC", 256, NULL, NULL, 0},
+        {"ec-sign", holder, common, sign_extensions, "EC", 384, NULL, NULL, 0},
+        {"ec-decrypt", holder, common, agree_extensions, "EC", 256, NULL, NULL,
+         0},
+        {"ed-auth", holder, common, auth_extensions, "ED25519", 0, NULL, NULL,
+         0},
+        {"x-decrypt", holder, common, agree_extensions, "X25519", 0, NULL,
+         NULL, 0},
+        /* Two certificates and an expired one, of one key. */
+        {"rgs", holder, common, auth_extensions, NULL, 0, NULL, "ca-rgs", 1},
+        {"classe3", holder, common, auth_extensions, NULL, 0, "rgs",
+         "ca-classe3", 2},
+        {"expired", holder, common, auth_extensions, NULL, 0, "rgs",
+         "ca-classe3", 4},
+        {"server", NULL, server_extensions, NULL, NULL, 0, NULL, NULL, 0},
     };
-    struct authority ca = {NULL, NULL};
     int rc;
 
     if (mkdir(dir, 0700) < 0 && errno != EEXIST)
         return card_fail(CARD_E_CONFIG, "test PKI: %s: %s", dir,
                          strerror(errno));
     rc = ca_dir == NULL ? make_authorities(dir) : copy_chain(dir, ca_dir);
-    if (rc == 0)
-        rc = authority_load(&ca, ca_dir == NULL ? dir : ca_dir, "ca");
     for (size_t i = 0; rc == 0 && i < nitems(leaves); i++)
-        rc = leaf_make(dir, &leaves[i], &ca);
-    authority_clear(&ca);
+        rc = make_leaf(dir, ca_dir, &leaves[i]);
     return rc;
 }

@@ -1,6 +1,7 @@
 /*
- * A test PKI in the layout of IGC-Sante (fact sheet cps3, section 8): two CAs,
- * a holder's two certificates and a certificate for a server on localhost.
+ * A test PKI in the layout of IGC-Sante (fact sheet cps3, section 8): CAs, a
+ * holder's certificates for keys of every kind that a simulated card has, and
+ * one for a server on localhost.
  */
 #ifndef TESTS_SIM_PKI_H
 #define TESTS_SIM_PKI_H
@@ -22,8 +23,11 @@ struct pki_holder {
 extern const struct pki_holder pki_holder_default;
 
 /*
- * Make what is missing in `dir` (created 0700): root.pem, ca.pem, chain.pem
- * and their keys; auth.pem, sign.pem, server.pem and theirs (.key). What is
+ * Make what is missing in `dir` (created 0700): root.pem, ca.pem, chain.pem,
+ * ca-rgs.pem, ca-classe3.pem and their keys (.key); of the holder, each with
+ * its key, auth, sign, decrypt (RSA-2048), rsa1024, rsa3072, ec-auth (P-256),
+ * ec-sign (P-384), ec-decrypt (P-256), ed-auth (Ed25519), x-decrypt (X25519);
+ * rgs, classe3 and expired (of one key, by the two other CAs); server. What is
  * there already is kept, so the slow part happens once.
  *
  *   ca_dir  folder whose CA issues, so that two cards share one; NULL: dir

@@ -14,7 +14,7 @@
 
 #include "card/error.h"
 
-enum { OVERLONG = 300, ANSWER_MAX = 1024, PATIENCE = 30000 };
+enum { OVERLONG = 300, ANSWER_MAX = 16388, PATIENCE = 30000 };
 
 struct link;
 

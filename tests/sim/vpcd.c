@@ -13,10 +13,19 @@
 #include "card/error.h"
 #include "tests/sim/cps3.h"
 
-enum { PATH_LEN = 512, DEFAULT_PORT = 35963, OVERRIDE_MAX = 65535 };
+enum {
+    PATH_LEN = 512,
+    DEFAULT_PORT = 35963,
+    OVERRIDE_MAX = 65535,
+    MAX_SETTINGS = 32
+};
 
+/* A CPS3 has options of its own; other families are made by settings. */
 struct arguments {
     struct cps3_options card;
+    const char *family;
+    const char *settings[MAX_SETTINGS + 1];
+    size_t setting_count;
     const char *control;
     unsigned short port;
     uint8_t *contents[CPS3_MAX_OVERRIDES]; /* owned */
@@ -29,10 +38,13 @@ static int usage(void)
           "         [--logical-id NNNNNNNNNN] [--file PATH=FILE]\n"
           "         [--cert-padding BYTES] [--t1] [--tail-6282] [--no-sdo]\n"
           "         [--actualisation] [--endless]\n"
+          "   or: sim-vpcd --card FAMILY --dir DIR [--port N] "
+          "[--control PATH]\n"
+          "         [--state FILE] [--set NAME=VALUE]...\n"
           "Control lines: apdus, reset-count, tries, set-tries N,\n"
           "  fail N none|one-byte|truncated|over-long|silence|remove|SW,\n"
           "  tear N before|after, pull, insert, inserted, log PATH|off,\n"
-          "  wrong none|flip|previous|other, quit\n",
+          "  wrong none|flip|previous|other, set NAME VALUE, quit\n",
           stderr);
     return 2;
 }
@@ -101,6 +113,10 @@ static bool set_value(struct arguments *a, const char *name, char *value)
         o->cert_padding = (size_t)strtoul(value, NULL, 10);
     else if (strcmp(name, "--file") == 0)
         return add_override(a, value);
+    else if (strcmp(name, "--card") == 0)
+        a->family = value;
+    else if (strcmp(name, "--set") == 0 && a->setting_count < MAX_SETTINGS)
+        a->settings[a->setting_count++] = value;
     else
         return false;
     return true;
@@ -116,6 +132,16 @@ static bool parse_arguments(struct arguments *a, int argc, char **argv)
         i++;
     }
     return a->card.dir != NULL;
+}
+
+static int make_card(const struct arguments *a, struct applet **out)
+{
+    const struct sim_options options = {a->card.dir, a->card.state,
+                                        a->settings};
+
+    if (a->family != NULL)
+        return sim_card_new(a->family, &options, out);
+    return cps3_new(&a->card, out);
 }
 
 /* Wait for something and serve it. */
@@ -190,12 +216,9 @@ int main(int argc, char **argv)
         a.card.state = state;
     }
     v.port = a.port;
-    rc = cps3_new(&a.card, &v.card);
-    if (rc == 0) {
-        v.settings = cps3_settings(v.card);
-        if (a.control != NULL)
-            rc = control_open(&v, a.control);
-    }
+    rc = make_card(&a, &v.card);
+    if (rc == 0 && a.control != NULL)
+        rc = control_open(&v, a.control);
     if (rc == 0)
         rc = run(&v);
     if (rc < 0)

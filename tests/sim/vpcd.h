@@ -30,7 +30,6 @@ struct control_client {
 
 struct vpcd {
     struct applet *card;
-    struct cps3_options *settings; /* the card's, to change while it runs */
     unsigned short port;
     int link;        /* to the reader; -1: the card is out */
     bool inserted;   /* it should be in */

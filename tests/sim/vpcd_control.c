@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "card/error.h"
-#include "tests/sim/cps3.h"
 
 enum { ANSWER_LINE = 160 };
 
@@ -161,21 +160,14 @@ static void do_log(struct vpcd *v, const struct request *r)
 
 static void do_wrong(struct vpcd *v, const struct request *r)
 {
-    static const char *const names[] = {
-        [CPS3_SIGN_RIGHT] = "none",
-        [CPS3_SIGN_FLIP_BIT] = "flip",
-        [CPS3_SIGN_PREVIOUS] = "previous",
-        [CPS3_SIGN_OTHER_KEY] = "other",
-    };
+    say(r, v->card->ops->set(v->card, "wrong", r->words[1]) == 0 ? "ok"
+                                                                 : "error");
+}
 
-    for (size_t i = 0; i < nitems(names); i++) {
-        if (strcmp(r->words[1], names[i]) == 0) {
-            v->settings->wrong = (enum cps3_wrong)i;
-            say(r, "ok");
-            return;
-        }
-    }
-    say(r, "error");
+static void do_set(struct vpcd *v, const struct request *r)
+{
+    say(r, v->card->ops->set(v->card, r->words[1], r->words[2]) == 0
+               ? "ok" : "error");
 }
 
 static void do_quit(struct vpcd *v, const struct request *r)
@@ -200,6 +192,7 @@ static const struct {
     {"inserted",    1, do_inserted   },
     {"log",         2, do_log        },
     {"wrong",       2, do_wrong      },
+    {"set",         3, do_set        },
     {"quit",        1, do_quit       },
 };
 

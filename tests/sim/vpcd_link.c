@@ -18,7 +18,7 @@
 
 enum {
     FRAME_MAX = 65535,
-    ANSWER_MAX = 1024,
+    ANSWER_MAX = 16388,
     OVERLONG = 300,
     POWER_OFF = 0,
     POWER_ON = 1,

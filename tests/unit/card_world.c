@@ -13,6 +13,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 const char *world_dir(void)
@@ -31,16 +32,41 @@ void world_restart(struct card_world *w)
     assert_int_equal(card_context_new(&w->settings, &w->ctx), 0);
 }
 
-void world_open(struct card_world *w, struct cps3_options options)
+static void open_with(struct card_world *w, struct applet *card)
 {
     memset(w, 0, sizeof(*w));
-    options.dir = world_dir();
+    w->card = card;
     assert_int_equal(sim_world_new(&w->sim), 0);
-    assert_int_equal(cps3_new(&options, &w->card), 0);
     assert_int_equal(sim_world_add(w->sim, "Sim 0", w->card), 0);
     w->settings.readers = &reader_sim;
     w->settings.reader_io = w->sim;
     world_restart(w);
+}
+
+void world_open(struct card_world *w, struct cps3_options options)
+{
+    struct applet *card;
+
+    options.dir = world_dir();
+    assert_int_equal(cps3_new(&options, &card), 0);
+    open_with(w, card);
+}
+
+void world_open_family(struct card_world *w, const char *family,
+                       const char *const *settings)
+{
+    const struct sim_options options = {.dir = world_dir(),
+                                        .settings = settings};
+    struct applet *card;
+
+    if (sim_card_new(family, &options, &card) < 0)
+        fail_msg("%s: %s", family, card_error_sentence());
+    open_with(w, card);
+}
+
+void world_set(struct card_world *w, const char *name, const char *value)
+{
+    assert_int_equal(w->card->ops->set(w->card, name, value), 0);
 }
 
 void world_close(struct card_world *w)
@@ -148,28 +174,143 @@ static EVP_PKEY *public_key_of(const char *pem)
     return key;
 }
 
-int world_sign_and_check(struct card_key *key, const char *pem)
-{
-    static const char message[] = "a message that is longer than one block of "
-                                  "the hash, so that there is a midstate";
-    uint8_t space[CARD_MAX_SIGNATURE];
-    struct buf sig = BUF_ON(space);
-    EVP_MD_CTX *ctx;
-    EVP_PKEY *public;
-    int rc = world_sign(key, message, true, &sig);
+static const char long_message[] =
+    "a message that is longer than one block of the hash, so that there is a "
+    "midstate";
 
-    if (rc < 0)
-        return rc;
-    ctx = EVP_MD_CTX_new();
-    public = public_key_of(pem);
-    assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL,
+/* Stock libcrypto, with the public half in the certificate. */
+static void check_signature(const struct card_key *key, const char *pem,
+                            struct bytes sig, bool pss)
+{
+    bool whole = card_key_info(key)->type == CARD_KEY_ED25519;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY *public = public_key_of(pem);
+    EVP_PKEY_CTX *pctx;
+
+    assert_int_equal(EVP_DigestVerifyInit(ctx, &pctx,
+                                          whole ? NULL : EVP_sha256(), NULL,
                                           public), 1);
+    if (pss)
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(
+                             pctx, RSA_PKCS1_PSS_PADDING), 1);
     assert_int_equal(EVP_DigestVerify(ctx, sig.data, sig.len,
-                                      (const unsigned char *)message,
-                                      strlen(message)), 1);
+                                      (const unsigned char *)long_message,
+                                      strlen(long_message)), 1);
     EVP_PKEY_free(public);
     EVP_MD_CTX_free(ctx);
-    return 0;
+}
+
+int world_sign_and_check(struct card_key *key, const char *pem)
+{
+    struct card_tbs whole = {.message = bytes_of_string(long_message)};
+    uint8_t space[CARD_MAX_SIGNATURE];
+    struct buf sig = BUF_ON(space);
+    int rc;
+
+    if (card_key_info(key)->type == CARD_KEY_ED25519)
+        rc = card_sign(key, &whole, &sig);
+    else
+        rc = world_sign(key, long_message, true, &sig);
+    if (rc == 0)
+        check_signature(key, pem, buf_view(&sig), false);
+    return rc;
+}
+
+int world_sign_pss_and_check(struct card_key *key, const char *pem)
+{
+    uint8_t space[CARD_MAX_SIGNATURE];
+    struct buf sig = BUF_ON(space);
+    struct card_tbs tbs;
+    int rc;
+
+    digest(long_message, &tbs);
+    tbs.padding = CARD_PAD_PSS;
+    tbs.mgf_hash = CARD_HASH_SHA256;
+    tbs.salt_len = 32;
+    if ((rc = card_sign(key, &tbs, &sig)) == 0)
+        check_signature(key, pem, buf_view(&sig), true);
+    return rc;
+}
+
+static const char secret_message[] = "the content key of a mail";
+
+static size_t encrypt_to(const char *pem, int padding, uint8_t *out,
+                         size_t cap)
+{
+    EVP_PKEY *public = public_key_of(pem);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(public, NULL);
+    size_t len = cap;
+
+    assert_int_equal(EVP_PKEY_encrypt_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, padding), 1);
+    assert_int_equal(EVP_PKEY_encrypt(ctx, out, &len,
+                                      (const unsigned char *)secret_message,
+                                      sizeof(secret_message)), 1);
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(public);
+    return len;
+}
+
+int world_decrypt_and_check(struct card_key *key, const char *pem, bool oaep)
+{
+    const struct card_unpad how = {
+        .padding = oaep ? CARD_UNPAD_OAEP : CARD_UNPAD_PKCS1,
+        .hash = CARD_HASH_SHA1,
+        .mgf_hash = CARD_HASH_SHA1,
+    };
+    uint8_t cryptogram[CARD_MAX_SIGNATURE], space[CARD_MAX_SIGNATURE];
+    struct buf plain = BUF_ON(space);
+    size_t len = encrypt_to(pem, oaep ? RSA_PKCS1_OAEP_PADDING
+                                      : RSA_PKCS1_PADDING,
+                            cryptogram, sizeof(cryptogram));
+    int rc = card_decrypt(key, &how, bytes_from(cryptogram, len), &plain);
+
+    if (rc == 0 && !bytes_equal(buf_view(&plain), BYTES_OF(secret_message)))
+        fail_msg("what was decrypted is not what was encrypted");
+    return rc;
+}
+
+/* A key pair of the same kind as the card's. */
+static EVP_PKEY *peer_of(EVP_PKEY *public)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(public, NULL);
+    EVP_PKEY *peer = NULL;
+
+    assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_keygen(ctx, &peer), 1);
+    EVP_PKEY_CTX_free(ctx);
+    return peer;
+}
+
+static size_t agree(EVP_PKEY *own, EVP_PKEY *with, uint8_t *out, size_t cap)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+    size_t len = cap;
+
+    assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_derive_set_peer(ctx, with), 1);
+    assert_int_equal(EVP_PKEY_derive(ctx, out, &len), 1);
+    EVP_PKEY_CTX_free(ctx);
+    return len;
+}
+
+int world_derive_and_check(struct card_key *key, const char *pem)
+{
+    EVP_PKEY *public = public_key_of(pem), *peer = peer_of(public);
+    uint8_t point[256], expected[66], space[66];
+    struct buf secret = BUF_ON(space);
+    size_t point_len = 0, len = agree(peer, public, expected,
+                                      sizeof(expected));
+    int rc;
+
+    assert_int_equal(EVP_PKEY_get_octet_string_param(
+                         peer, "pub", point, sizeof(point), &point_len), 1);
+    rc = card_derive(key, bytes_from(point, point_len), &secret);
+    if (rc == 0 && !bytes_equal(buf_view(&secret), bytes_from(expected, len)))
+        fail_msg("the two sides do not agree");
+    EVP_PKEY_free(peer);
+    EVP_PKEY_free(public);
+    return rc;
 }
 
 unsigned world_transmits(struct card_world *w)

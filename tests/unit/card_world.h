@@ -31,6 +31,11 @@ const char *world_dir(void);
 
 /* A reader "Sim 0" with a card made of these options (dir is filled in). */
 void world_open(struct card_world *w, struct cps3_options options);
+/* The same with a card of any family; settings end with NULL, or NULL. */
+void world_open_family(struct card_world *w, const char *family,
+                       const char *const *settings);
+/* Change a setting of the card while it is in use. */
+void world_set(struct card_world *w, const char *name, const char *value);
 void world_close(struct card_world *w);
 /* Forget all a program knows, as if it had been restarted. */
 void world_restart(struct card_world *w);
@@ -46,8 +51,20 @@ struct card_key *world_key(struct card_world *w, const char *uri);
 /* Sign SHA-256 of a message, from the stream or the finished hash alone. */
 int world_sign(struct card_key *key, const char *message, bool midstate,
                struct buf *sig);
-/* Sign a message; check with libcrypto and the certificate in a PEM file. */
+/*
+ * Sign a message as the key's type wants it; check with libcrypto and the
+ * certificate in a PEM file.
+ */
 int world_sign_and_check(struct card_key *key, const char *pem);
+/* The same by RSA-PSS. */
+int world_sign_pss_and_check(struct card_key *key, const char *pem);
+/*
+ * What a stranger encrypts to the certificate (PKCS#1 v1.5, or OAEP with SHA-1)
+ * is decrypted and compared.
+ */
+int world_decrypt_and_check(struct card_key *key, const char *pem, bool oaep);
+/* A key agreement with a fresh peer, compared with the peer's own result. */
+int world_derive_and_check(struct card_key *key, const char *pem);
 
 unsigned world_transmits(struct card_world *w);
 unsigned world_pin_tries(struct card_world *w);

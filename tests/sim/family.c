@@ -1,0 +1,47 @@
+/*
+ * The table of simulated families.
+ */
+#include "tests/sim/family.h"
+
+#include <string.h>
+
+#include "card/error.h"
+#include "tests/sim/cps3.h"
+
+const struct sim_family sim_families[] = {
+    {"cps3", cps3_make},
+    {NULL,   NULL     },
+};
+
+int sim_card_new(const char *family, const struct sim_options *options,
+                 struct applet **out)
+{
+    for (const struct sim_family *f = sim_families; f->name != NULL; f++)
+        if (strcmp(f->name, family) == 0)
+            return f->make(options, out);
+    return card_fail(CARD_E_ARGUMENT, "no simulated card is named \"%s\"",
+                     family);
+}
+
+static int set_one(struct applet *a, const char *setting)
+{
+    const char *value = strchr(setting, '=');
+    char name[32];
+
+    if (value == NULL || (size_t)(value - setting) >= sizeof(name))
+        return card_fail(CARD_E_ARGUMENT, "%s: \"%s\" is no name=value",
+                         a->ops->name, setting);
+    memcpy(name, setting, (size_t)(value - setting));
+    name[value - setting] = '\0';
+    return a->ops->set(a, name, value + 1);
+}
+
+int sim_card_set_all(struct applet *a, const struct sim_options *options)
+{
+    int rc = 0;
+
+    for (const char *const *s = options->settings;
+         rc == 0 && s != NULL && *s != NULL; s++)
+        rc = set_one(a, *s);
+    return rc;
+}
