@@ -500,10 +500,10 @@ static bool is_attribute_start(const char *text)
  * Behind a PIN: the next attribute. A separator before anything else is taken
  * for a part of the PIN that should have been encoded.
  */
-static const char *skip_pin(const char *text)
+static const char *skip_pin(const char *text, const char *separators)
 {
     while (*text != '\0') {
-        if (strchr(";&?", *text) != NULL && is_attribute_start(text + 1))
+        if (strchr(separators, *text) != NULL && is_attribute_start(text + 1))
             break;
         text++;
     }
@@ -513,6 +513,7 @@ static const char *skip_pin(const char *text)
 char *card_uri_redact(const char *text, char *out, size_t cap)
 {
     static const char name[] = "pin-value=";
+    const char *query = strchr(text, '?');
     struct buf copy = {(uint8_t *)out, 0, cap > 0 ? cap - 1 : 0};
 
     while (*text != '\0' && copy.len < copy.cap) {
@@ -524,7 +525,8 @@ char *card_uri_redact(const char *text, char *out, size_t cap)
             if (copy.len < copy.cap)
                 out[copy.len++] = *c;
         }
-        text = skip_pin(text + sizeof(name) - 1);
+        text = skip_pin(text + sizeof(name) - 1,
+                        query != NULL && text > query ? "&;" : ";?");
     }
     if (cap > 0)
         out[copy.len] = '\0';

@@ -285,6 +285,8 @@ static const struct redact_row redactions[] = {
     {"card:?pin-value=12;34&5", "card:?pin-value=XXXX"},
     {"card:?pin-value=12;34=5&pin-source=/a",
      "card:?pin-value=XXXX&pin-source=/a"},
+    {"card:?pin-value=12?pin-source=/a", "card:?pin-value=XXXX"},
+    {"card:pin-value=12&pin-source=/a", "card:pin-value=XXXX"},
     {"card:?PIN-Value=1234", "card:?pin-value=XXXX"},
     {"card:?pin-value=1&pin-value=2", "card:?pin-value=XXXX&pin-value=XXXX"},
     {"no URI: pin-value=1234", "no URI: pin-value=XXXX"},
