@@ -25,8 +25,10 @@ struct card_pin_question {
     const char *pin;   /* the PIN's label */
     const char *key;   /* the key it is for */
     int tries_left;    /* below 0: a number the card does not tell */
+    bool silent;       /* only a wrong PIN makes the card tell tries */
     bool last_try;     /* ask twice: the next wrong PIN locks the card */
     bool keypad;       /* the PIN goes in at the reader: tell, give nothing */
+    bool holds_card;   /* keypad: until then no other program has the card */
     const char *refused; /* why a stored PIN was not presented, or NULL */
 };
 
@@ -55,10 +57,12 @@ struct card_settings {
     void *log_arg;
     struct secret *pin;    /* stored PIN for every key, or NULL (referenced) */
     const char *trace;     /* path of a transcript to append to, or NULL */
+    const char *cache;     /* folder for cards' public content, or NULL: none */
     bool pin_for_signature; /* stored `pin` serves signature keys too */
     bool pin_not_last;      /* count-full rule off; the last try is still kept */
     bool check_tokens;      /* verify what PKCS#11 tokens sign, as for cards */
     bool login_always;      /* PKCS#11: log in before public objects too */
+    bool no_keypad;         /* a reader's own keypad is not used */
 };
 
 /* CARD_E_MEMORY, CARD_E_CONFIG (the trace cannot be written). No card access. */

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "card/base/cache.h"
 #include "card/base/crypto.h"
 #include "card/base/lock.h"
 #include "card/card.h"
@@ -21,6 +22,7 @@ struct card_context {
     struct reader_trace *trace; /* in front of the readers, or NULL */
     struct p11_module **modules; /* each counted; loaded at the first search */
     struct crypto *crypto;
+    struct cache *cache;        /* or NULL: it never changes, needs no lock */
     struct lock lock;           /* guards cards */
     struct card *cards;         /* open ones; each is there while referenced */
 };
@@ -56,6 +58,7 @@ struct card {
     struct pin_memory pins[CARD_MAX_PINS]; /* as token.pins */
     struct buf certs[CARD_MAX_CERTS];      /* DER read so far, as token.certs */
     bool check_identity; /* at the start of the next transaction */
+    bool by_name;        /* opened because a URI named its driver */
     char name[CARD_LABEL_MAX + READER_NAME_MAX + 8]; /* for people */
 };
 
@@ -76,11 +79,25 @@ struct card_key {
 /* open.c: cards by reader, shared within a context. */
 
 /*
- * The card in a reader, with one reference. CARD_E_NOT_MINE: no driver (of that
- * name, if given) knows it.
+ * What is looked for in a reader.
+ *   asked     drivers that had their turn: a bit each, by place in the table
+ *   patience  milliseconds to wait for a card others hold; 0: as long as a use
  */
-int card_open(struct card_context *ctx, const char *reader, const char *driver,
+struct card_wanted {
+    const char *reader;
+    const char *driver; /* its name, or NULL: any */
+    unsigned asked;
+    unsigned patience;
+};
+
+/*
+ * The card in a reader, with one reference, as the first driver knows it that
+ * was not asked before; w->asked has it then. CARD_E_NOT_MINE: none knows it.
+ */
+int card_open(struct card_context *ctx, struct card_wanted *w,
               struct card **out);
+/* Another driver may know an application beside this one on the card. */
+bool card_has_neighbours(const struct card *c);
 void card_unref(struct card *c);
 struct card *card_ref(struct card *c);
 /* The token in a slot of a module, with one reference. */
@@ -98,6 +115,8 @@ bool card_is_hidden(struct card *c);
  * held.
  */
 int card_begin(struct card *c);
+/* The same, waiting at most so long for a card others hold. */
+int card_begin_within(struct card *c, unsigned milliseconds);
 void card_end(struct card *c, enum reader_end how);
 /* Nothing is known of the card's state any more. */
 void card_forget_state(struct card *c);

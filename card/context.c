@@ -49,7 +49,8 @@ int card_context_new(const struct card_settings *settings,
     if (ctx == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
     ctx->settings = *settings;
-    ctx->settings.trace = NULL; /* used here only: it may not outlive us */
+    ctx->settings.trace = NULL; /* used here only: they may not outlive us */
+    ctx->settings.cache = NULL;
     ctx->settings.pin = secret_ref(settings->pin);
     ctx->readers = settings->readers;
     ctx->reader_io = settings->reader_io;
@@ -66,11 +67,14 @@ int card_context_new(const struct card_settings *settings,
         ctx->reader_io = ctx->trace;
     }
     if ((rc = crypto_new(&ctx->crypto)) < 0 ||
+        (settings->cache != NULL &&
+         (rc = cache_new(ctx->crypto, settings->cache, &ctx->cache)) < 0) ||
         (rc = take_modules(ctx, settings)) < 0)
         goto fail_lock;
     *out = ctx;
     return 0;
 fail_lock:
+    cache_free(ctx->cache);
     crypto_free(ctx->crypto);
     reader_trace_free(ctx->trace);
     lock_destroy(&ctx->lock);
@@ -85,6 +89,7 @@ void card_context_free(struct card_context *ctx)
     if (ctx == NULL)
         return;
     put_modules(ctx);
+    cache_free(ctx->cache);
     crypto_free(ctx->crypto);
     reader_trace_free(ctx->trace);
     lock_destroy(&ctx->lock);

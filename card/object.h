@@ -17,6 +17,7 @@ enum {
     CARD_MAX_PINS = 16,
     CARD_MAX_FILE = 65536,      /* bytes read of any one file */
     CARD_MAX_SIGNATURE = 1024,  /* bytes: RSA-8192; ML-DSA's are not held */
+    CARD_MAX_PUBLIC = 2048,     /* bytes of a card key's SubjectPublicKeyInfo */
     CARD_MAX_ML_PUBLIC = 2592,  /* bytes: ML-DSA-87 (FIPS 204, table 2) */
     CARD_ML_KEM_SECRET = 32,    /* bytes (FIPS 203, table 3) */
     CARD_MAX_PIN = 64,          /* bytes */
@@ -112,6 +113,8 @@ struct card_key_info {
     unsigned uses;              /* enum card_use, as the driver reads it */
     unsigned can;               /* enum card_can */
     uint8_t ref;                /* key reference for MSE tag 84 */
+    bool no_ref;                /* the card gives none: the path names it */
+    uint32_t algorithms;        /* ISO 7816-15 algReference n is 1 << n */
     struct card_path path;      /* of the key file or DF, may be empty */
     struct card_id auth_id;     /* of the PIN that guards it, may be empty */
     bool private_object;        /* seen only after login */
@@ -166,6 +169,8 @@ struct card_pin_info {
     struct card_path path;      /* DF to SELECT before VERIFY, or empty */
     int tries_left, tries_max;  /* CARD_TRIES_UNKNOWN until the card was asked */
     bool keypad;                /* entered at the reader, never known here */
+    bool derived;               /* sent as something computed from it */
+    bool silent;                /* only a wrong PIN makes the card tell tries */
     bool verified;              /* the card said so when last asked */
 };
 

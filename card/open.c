@@ -9,26 +9,73 @@
 
 #include "card/wire/apdu.h"
 
-/* Ask each driver in turn, inside a transaction. */
-static int find_driver(struct token *t, const char *name)
+/* ---- which driver -------------------------------------------------------- */
+
+/*
+ * The order drivers are asked in: the one that knew a card of this ATR, those
+ * that the ATR suggests, the rest; as in the table among equals.
+ */
+enum { RANK_HINT, RANK_LIKELY, RANK_REST, RANKS };
+
+static int rank_of(const struct driver *d, const struct reader *r,
+                   const struct cache_hint *hint)
 {
-    char atr[2 * READER_ATR_MAX + 1];
+    if (strcmp(hint->driver, d->name) == 0)
+        return RANK_HINT;
+    return d->likely != NULL && d->likely(r) ? RANK_LIKELY : RANK_REST;
+}
+
+static bool is_wanted(const struct card_wanted *w, size_t i)
+{
+    return (w->asked & 1U << i) == 0 &&
+           (w->driver == NULL || strcmp(w->driver, driver_table[i]->name) == 0);
+}
+
+/* CARD_E_NOT_MINE: none of that rank. */
+static int ask_rank(struct token *t, struct card_wanted *w,
+                    const struct cache_hint *hint, int rank)
+{
     int rc;
 
-    for (const struct driver *const *d = driver_table; *d != NULL; d++) {
-        if (name != NULL && strcmp(name, (*d)->name) != 0)
+    for (size_t i = 0; driver_table[i] != NULL; i++) {
+        const struct driver *d = driver_table[i];
+
+        if (!is_wanted(w, i) || rank_of(d, t->reader, hint) != rank)
             continue;
-        t->driver = *d;
-        if ((rc = (*d)->probe(t)) != CARD_E_NOT_MINE)
+        w->asked |= 1U << i;
+        t->driver = d;
+        if ((rc = d->probe(t)) != CARD_E_NOT_MINE)
             return rc;
-        (*d)->close(t);
+        d->close(t);
+        t->driver = NULL;
     }
-    t->driver = NULL;
-    bytes_to_hex(bytes_from(t->reader->atr, t->reader->atr_len), atr,
-                 sizeof(atr));
-    return card_fail(CARD_E_NOT_MINE, "no driver knows this card (ATR %s)",
-                     atr);
+    return CARD_E_NOT_MINE;
 }
+
+/* Inside a transaction. */
+static int find_driver(struct card *c, struct card_wanted *w)
+{
+    struct bytes atr = bytes_from(c->reader.atr, c->reader.atr_len);
+    struct cache_hint hint = {.driver = ""};
+    char hex[2 * READER_ATR_MAX + 1];
+    int rc = CARD_E_NOT_MINE;
+
+    if (c->slot == NULL)
+        cache_hint_find(c->context->cache, c->reader.name, atr, &hint);
+    for (int rank = 0; rc == CARD_E_NOT_MINE && rank < RANKS; rank++)
+        rc = ask_rank(&c->token, w, &hint, rank);
+    if (rc != CARD_E_NOT_MINE)
+        return rc;
+    return card_fail(CARD_E_NOT_MINE, "no driver knows this card (ATR %s)",
+                     bytes_to_hex(atr, hex, sizeof(hex)));
+}
+
+bool card_has_neighbours(const struct card *c)
+{
+    return c->token.driver->neighbours;
+}
+
+/* ---- cards --------------------------------------------------------------- */
 
 static void destroy(struct card *c)
 {
@@ -40,6 +87,7 @@ static void destroy(struct card *c)
     lock_release(&c->lock);
     if (c->token.driver != NULL)
         c->token.driver->close(&c->token);
+    cache_card_free(c->token.cache);
     p11_slot_free(c->slot);
     secret_free(c->token.consent);
     for (size_t i = 0; i < nitems(c->certs); i++)
@@ -78,30 +126,63 @@ fail:
     return NULL;
 }
 
-static int connect_and_probe(struct card *c, const char *driver)
+static int probe(struct card *c, struct card_wanted *w)
+{
+    int rc = find_driver(c, w);
+
+    if (rc < 0)
+        return rc;
+    snprintf(c->name, sizeof(c->name), "%s in \"%s\"", c->token.title,
+             c->reader.name);
+    c->by_name = w->driver != NULL;
+    if (c->slot != NULL)
+        return 0;
+    return cache_card_new(c->context->cache, c->token.driver->name,
+                          c->token.serial, &c->token.cache);
+}
+
+static int connect_and_probe(struct card *c, struct card_wanted *w)
 {
     int rc;
 
+    c->reader.patience_ms = w->patience;
     if ((rc = c->reader.ops->connect(&c->reader)) < 0 ||
-        (rc = card_begin(c)) < 0)
+        (rc = card_begin_within(c, w->patience)) < 0)
         return rc;
-    rc = find_driver(&c->token, driver);
+    rc = probe(c, w);
     card_end(c, READER_LEAVE);
-    if (rc == 0)
-        snprintf(c->name, sizeof(c->name), "%s in \"%s\"", c->token.title,
-                 c->reader.name);
     return rc;
 }
 
-/* The open card number `skip` of a reader, with a reference; NULL: no more. */
-static struct card *nth_open(struct card_context *ctx, const char *reader,
-                             size_t skip)
+static size_t place_of(const struct driver *driver)
+{
+    size_t i = 0;
+
+    while (driver_table[i] != driver)
+        i++;
+    return i;
+}
+
+/*
+ * Open and perhaps what is wanted. One that was opened by its driver's name is
+ * left to be found in its turn, so that names used before change no order.
+ */
+static bool may_be_wanted(const struct card *c, const struct card_wanted *w)
+{
+    return strcmp(c->reader.name, w->reader) == 0 && c->slot == NULL &&
+           is_wanted(w, place_of(c->token.driver)) &&
+           (!c->by_name || w->driver != NULL);
+}
+
+/* The open card number `skip` of these, with a reference; NULL: no more. */
+static struct card *nth_open(struct card_context *ctx,
+                             const struct card_wanted *w, size_t skip)
 {
     struct card *c;
 
     lock_take(&ctx->lock);
     for (c = ctx->cards; c != NULL; c = c->next)
-        if (strcmp(c->reader.name, reader) == 0 && skip-- == 0)
+        if (may_be_wanted(c, w) && skip-- == 0)
             break;
     if (c != NULL)
         c->refs++;
@@ -109,17 +190,24 @@ static struct card *nth_open(struct card_context *ctx, const char *reader,
     return c;
 }
 
-/* Of the cards that were opened in a reader, the one that is in it now. */
-static struct card *find_open(struct card_context *ctx, const char *reader)
+/*
+ * Of the cards that were opened in a reader, the one that is in it now; *rc is
+ * CARD_E_BUSY if others hold it.
+ */
+static struct card *find_open(struct card_context *ctx,
+                              struct card_wanted *w, int *rc)
 {
     struct card *c;
 
-    for (size_t i = 0; (c = nth_open(ctx, reader, i)) != NULL; i++) {
-        if (card_begin(c) == 0) {
+    for (size_t i = 0; (c = nth_open(ctx, w, i)) != NULL; i++) {
+        if ((*rc = card_begin_within(c, w->patience)) == 0) {
             card_end(c, READER_LEAVE);
+            w->asked |= 1U << place_of(c->token.driver);
             return c;
         }
         card_unref(c);
+        if (*rc == CARD_E_BUSY)
+            break;
     }
     return NULL;
 }
@@ -130,6 +218,7 @@ static bool is_same(const struct card *a, const struct card *b)
         return a->slot != NULL && b->slot != NULL &&
                p11_slot_equal(a->slot, b->slot);
     return strcmp(a->reader.name, b->reader.name) == 0 &&
+           a->token.driver == b->token.driver &&
            strcmp(a->token.serial, b->token.serial) == 0;
 }
 
@@ -155,22 +244,24 @@ static struct card *share(struct card_context *ctx, struct card *fresh)
     return c;
 }
 
-int card_open(struct card_context *ctx, const char *reader, const char *driver,
+int card_open(struct card_context *ctx, struct card_wanted *w,
               struct card **out)
 {
-    struct card *c = find_open(ctx, reader);
-    int rc;
+    int rc = 0;
+    struct card *c = find_open(ctx, w, &rc);
 
     if (c != NULL) {
         *out = c;
         return 0;
     }
+    if (rc == CARD_E_BUSY)
+        return rc;
     if ((c = create(ctx)) == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
-    snprintf(c->reader.name, sizeof(c->reader.name), "%s", reader);
-    if ((rc = connect_and_probe(c, driver)) < 0) {
+    snprintf(c->reader.name, sizeof(c->reader.name), "%s", w->reader);
+    if ((rc = connect_and_probe(c, w)) < 0) {
         destroy(c);
-        return card_fail_in(rc, "reader \"%s\"", reader);
+        return card_fail_in(rc, "reader \"%s\"", w->reader);
     }
     *out = share(ctx, c);
     return 0;
@@ -197,6 +288,7 @@ int card_open_token(struct card_context *ctx, struct p11_module *module,
                     const struct p11_slot_entry *slot, struct card **out)
 {
     struct card *c = find_token(ctx, module, &slot->token);
+    struct card_wanted any = {.reader = NULL};
     int rc;
 
     if (c != NULL) {
@@ -211,7 +303,7 @@ int card_open_token(struct card_context *ctx, struct p11_module *module,
              p11_module_name(module));
     if ((rc = p11_slot_new(module, slot, &c->slot)) == 0) {
         c->reader.io = c->slot;
-        rc = connect_and_probe(c, NULL);
+        rc = connect_and_probe(c, &any);
     }
     if (rc < 0) {
         destroy(c);

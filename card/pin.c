@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "card/base/mark.h"
+#include "card/wire/iso7816.h"
+
+enum { MARK_NAME_MAX = 4 * CARD_SERIAL_MAX };
+
 bool pin_is_exclusive(const struct card_key *key)
 {
     return (key->info.uses & CARD_USE_SIGN) != 0 || key->info.user_consent;
@@ -43,6 +48,21 @@ struct pin_memory *pin_memory_of(struct card *c,
 }
 
 /*
+ * The one place that decides where a PIN is entered. A reader's keypad goes
+ * before what is stored: it was bought to keep the PIN from computers. Of a
+ * token its module has said so.
+ */
+static bool enters_at_keypad(struct card_key *key, struct card_pin_info *pin)
+{
+    struct card *c = key->card;
+
+    if (c->slot == NULL)
+        pin->keypad = !c->context->settings.no_keypad &&
+                      iso_keypad_fits(&c->reader, pin);
+    return pin->keypad;
+}
+
+/*
  * The configured PIN is for keys that sign documents only if it says so; that
  * of a token was configured for all its keys.
  */
@@ -68,6 +88,70 @@ static struct secret *stored_pin(struct card_key *key,
 }
 
 /*
+ * Of a card that is silent about tries, a mark of ours tells that one was lost.
+ * The serial in hex: whatever it is, the name is one.
+ */
+static void mark_name(const struct card *c, const struct card_pin_info *pin,
+                      char out[MARK_NAME_MAX])
+{
+    char serial[2 * CARD_SERIAL_MAX];
+
+    bytes_to_hex(bytes_of_string(c->token.serial), serial, sizeof(serial));
+    snprintf(out, MARK_NAME_MAX, "%s-%s-%02X.rejected",
+             c->token.driver->name, serial, (unsigned)pin->ref);
+}
+
+static int check_mark(const struct card *c, const struct card_pin_info *pin)
+{
+    char name[MARK_NAME_MAX];
+
+    mark_name(c, pin, name);
+    if (!mark_is_set(name))
+        return 0;
+    return card_fail(CARD_E_PIN_REFUSED, "the stored PIN was not presented: a "
+                     "wrong PIN was entered before, and the card does not "
+                     "tell how many tries are left");
+}
+
+/*
+ * The mark is set before the PIN goes out, for a program that is ended there,
+ * and stays if the PIN was wrong; a mark from before goes by the right one only.
+ */
+static int verify_silent(struct card *c, struct card_pin_info *pin,
+                         struct bytes value, bool stored)
+{
+    char name[MARK_NAME_MAX];
+    bool before;
+    int rc;
+
+    mark_name(c, pin, name);
+    before = mark_is_set(name);
+    if (!mark_set(name) && stored)
+        return card_fail(CARD_E_PIN_REFUSED, "the stored PIN was not "
+                         "presented: the card does not tell how many tries "
+                         "are left, and there is no folder to note a lost one");
+    rc = c->token.driver->verify(&c->token, pin, value);
+    if (rc == 0 || (rc != CARD_E_PIN_WRONG && !before))
+        mark_clear(name);
+    return rc;
+}
+
+/*
+ * Where a card does not tell how many tries its PIN has at most, a number that
+ * cards commonly begin with is taken for all of them. No two are neighbours: a
+ * wrong PIN leaves a number that is none, so here too it costs one try ever.
+ */
+static bool is_commonly_full(int tries_left)
+{
+    static const int full[] = {3, 5, 8, 10, 15};
+
+    for (size_t i = 0; i < nitems(full); i++)
+        if (tries_left == full[i])
+            return true;
+    return false;
+}
+
+/*
  * Whether a stored PIN may be presented with the tries the card has left.
  */
 static int check_count(const struct card_key *key,
@@ -75,6 +159,8 @@ static int check_count(const struct card_key *key,
 {
     bool not_last = key->not_last || key->card->context->settings.pin_not_last;
 
+    if (pin->silent)
+        return check_mark(key->card, pin);
     if (pin->tries_left == CARD_TRIES_FULL ||
         (not_last && pin->tries_left == CARD_TRIES_LOW))
         return 0;
@@ -82,7 +168,8 @@ static int check_count(const struct card_key *key,
         return card_fail(CARD_E_PIN_REFUSED, "the stored PIN was not "
                          "presented: a wrong PIN was entered before");
     if (pin->tries_left == CARD_TRIES_UNKNOWN ||
-        (!not_last && pin->tries_max == CARD_TRIES_UNKNOWN))
+        (!not_last && pin->tries_max == CARD_TRIES_UNKNOWN &&
+         !is_commonly_full(pin->tries_left)))
         return card_fail(CARD_E_PIN_REFUSED,
                          "the stored PIN was not presented: the card does not "
                          "tell how many tries are left%s",
@@ -123,14 +210,16 @@ void pin_reject(struct pin_memory *memory, struct secret *value)
 }
 
 static int present(struct card_key *key, struct card_pin_info *pin,
-                   struct secret *value)
+                   struct secret *value, bool stored)
 {
     struct card *c = key->card;
     struct pin_memory *memory = pin_memory_of(c, pin);
     int rc;
 
     memory->presented = true;
-    rc = c->token.driver->verify(&c->token, pin, secret_view(value));
+    rc = pin->silent
+             ? verify_silent(c, pin, secret_view(value), stored)
+             : c->token.driver->verify(&c->token, pin, secret_view(value));
     memory->verified = rc == 0;
     if (rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED)
         pin_reject(memory, value);
@@ -151,6 +240,9 @@ static int no_pin(const struct card_key *key, const struct card_pin_info *pin)
 {
     int rc;
 
+    if (pin->keypad)
+        return card_fail(CARD_E_PIN_NEEDED, "the PIN is entered at the "
+                         "reader's keypad, unless keypad = no");
     if (key->callback_skipped && (rc = check_count(key, pin)) < 0)
         return rc;
     if (key->card->context->settings.pin != NULL && pin_is_exclusive(key))
@@ -191,14 +283,15 @@ int pin_login(struct card_key *key, struct card_pin_info *pin,
         return 0;
     }
     value = typed != NULL ? typed->value
-                          : pin->keypad ? NULL : stored_pin(key, memory);
+                          : enters_at_keypad(key, pin)
+                                ? NULL : stored_pin(key, memory);
     if (value == NULL)
         return no_pin(key, pin);
     rc = typed != NULL ? check_typed(typed, pin)
                        : check_stored(key, pin, memory, value);
     if (rc < 0)
         return rc;
-    rc = present(key, pin, value);
+    rc = present(key, pin, value, typed == NULL);
     if (rc == 0 && key->info.user_consent) {
         secret_free(c->token.consent);
         c->token.consent = secret_ref(value);
@@ -233,8 +326,10 @@ static int ask_person(struct card_key *key, const struct card_pin_info *pin,
         .pin = pin->label,
         .key = key->info.label,
         .tries_left = pin->tries_left,
+        .silent = pin->silent,
         .last_try = pin->tries_left == 1,
         .keypad = pin->keypad,
+        .holds_card = pin->keypad && key->card->slot == NULL,
         .refused = refused,
     };
     int rc;
@@ -288,7 +383,7 @@ int pin_is_at_hand(struct card_key *key, bool *at_hand)
     if ((rc = card_begin(c)) < 0)
         return rc;
     rc = pin_of_key(key, &pin);
-    if (rc == 0 && pin != NULL && !pin->keypad)
+    if (rc == 0 && pin != NULL && !enters_at_keypad(key, pin))
         *at_hand = stored_pin(key, pin_memory_of(c, pin)) != NULL;
     if (rc == 0 && pin != NULL && !*at_hand) {
         rc = c->token.driver->pin_status(&c->token, pin);
@@ -308,7 +403,8 @@ int card_key_fetch_pin(struct card_key *key, card_ask_pin_fn *ask, void *arg)
     if ((rc = card_begin(c)) < 0)
         return card_fail_in(rc, "%s", key->name);
     if ((rc = pin_of_key(key, &pin)) == 0 && pin != NULL &&
-        !pin->keypad && stored_pin(key, pin_memory_of(c, pin)) == NULL &&
+        stored_pin(key, pin_memory_of(c, pin)) == NULL &&
+        !enters_at_keypad(key, pin) &&
         (rc = c->token.driver->pin_status(&c->token, pin)) == 0) {
         fetch = worth_fetching(key, pin);
         key->callback_skipped = !fetch;

@@ -201,7 +201,37 @@ int search_name_pin(const struct card_search *s, struct card_key *key)
     return 0;
 }
 
-/* The public half of a key on a card is in its certificate. */
+int search_read_public(struct search_entry *e)
+{
+    struct token *t = &e->card->token;
+    int rc;
+
+    if (e->der.len > 0 || e->card->slot != NULL)
+        return 0;
+    if (t->driver->read_public == NULL)
+        return card_fail(CARD_E_NOT_FOUND, "the card does not tell the public "
+                         "half of key \"%s\"", e->label);
+    buf_free(&e->der);
+    if ((rc = buf_new(&e->der, CARD_MAX_PUBLIC)) < 0)
+        return rc;
+    return t->driver->read_public(t, &e->key, &e->der);
+}
+
+static int read_public(struct search_entry *e)
+{
+    struct card *c = e->card;
+    int rc;
+
+    if (e->der.len > 0 || c->slot != NULL)
+        return 0;
+    if ((rc = card_begin(c)) < 0)
+        return card_fail_in(rc, "%s", c->name);
+    rc = search_read_public(e);
+    card_end(c, READER_LEAVE);
+    return rc < 0 ? card_fail_in(rc, "%s", c->name) : 0;
+}
+
+/* The public half of a key on a card is in its certificate, if it has one. */
 static int new_key(const struct search_entry *e, struct bytes cert,
                    struct card_key **out)
 {
@@ -237,7 +267,7 @@ static int hand_out_key(const struct card_search *s,
     return 0;
 }
 
-static int hand_out(const struct card_search *s, const struct search_entry *e,
+static int hand_out(const struct card_search *s, struct search_entry *e,
                     struct card_object *out)
 {
     int rc;
@@ -245,8 +275,10 @@ static int hand_out(const struct card_search *s, const struct search_entry *e,
     memset(out, 0, sizeof(*out));
     out->kind = e->kind;
     out->label = e->label;
-    if (e->cert != NO_INDEX &&
-        (rc = read_cert(e->card, (size_t)e->cert, &out->cert)) < 0)
+    rc = e->cert != NO_INDEX
+             ? read_cert(e->card, (size_t)e->cert, &out->cert)
+             : read_public(e);
+    if (rc < 0)
         return rc;
     if (e->kind != CARD_KIND_CERT)
         return hand_out_key(s, e, out->cert, &out->key);

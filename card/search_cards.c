@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { PATIENCE_MS = 500 }; /* for one of several cards, when others hold it */
+
 /* ---- one card ------------------------------------------------------------ */
 
 /* A key and its certificate have the same iD, and it is not empty. */
@@ -66,7 +68,8 @@ static int add_key_as(struct card_search *s, struct card *c,
 }
 
 /*
- * A key without a certificate has no public half that a program could use.
+ * A key without a certificate is of use only where the card tells its public
+ * half.
  */
 static int add_key(struct card_search *s, struct card *c, size_t i)
 {
@@ -74,7 +77,8 @@ static int add_key(struct card_search *s, struct card *c, size_t i)
     int cert = cert_of_key(&c->token, key), rc;
     bool match;
 
-    if (!match_key(&s->uri, key) || cert == NO_INDEX)
+    if (!match_key(&s->uri, key) ||
+        (cert == NO_INDEX && c->token.driver->read_public == NULL))
         return 0;
     if ((rc = names_match(s, c, cert, &match)) < 0 || !match)
         return rc;
@@ -142,10 +146,54 @@ static unsigned lists_for(const struct card_search *s)
            (s->kinds == CARD_KIND_PRIVATE ? TOKEN_PINS : 0U);
 }
 
+static void drop_entry(struct card_search *s, size_t i)
+{
+    buf_free(&s->entries[i].der);
+    card_unref(s->entries[i].card);
+    memmove(&s->entries[i], &s->entries[i + 1],
+            (--s->count - i) * sizeof(s->entries[0]));
+}
+
+/*
+ * A certificate that was listed is not on the card: nor is its key, unless the
+ * card tells the public half.
+ */
+static void forget_cert(struct card_search *s, size_t i)
+{
+    struct search_entry *e = &s->entries[i];
+
+    if (e->kind != CARD_KIND_CERT && e->cert != NO_INDEX &&
+        e->card->token.driver->read_public != NULL)
+        e->cert = NO_INDEX;
+    else
+        drop_entry(s, i);
+}
+
+/*
+ * The first will be wanted: it is read while the application is selected, and
+ * is there for sure, so that two cards that match really do.
+ */
+static int read_first(struct card_search *s, size_t first)
+{
+    struct bytes der;
+    int rc = 0;
+
+    while (s->count > first) {
+        struct search_entry *e = &s->entries[first];
+
+        rc = e->cert != NO_INDEX ? card_cert(e->card, (size_t)e->cert, &der)
+                                 : search_read_public(e);
+        if (rc != CARD_E_NOT_FOUND)
+            break;
+        forget_cert(s, first);
+        rc = 0;
+    }
+    return search_is_objects_fault(rc) ? 0 : rc;
+}
+
 static int search_token(struct card_search *s, struct card *c)
 {
     size_t first = s->count;
-    struct bytes der;
     bool match;
     int rc;
 
@@ -154,26 +202,69 @@ static int search_token(struct card_search *s, struct card *c)
     if ((rc = c->token.driver->list(&c->token, lists_for(s))) < 0 ||
         (rc = add_objects(s, c)) < 0)
         return rc;
-    /* The first will be wanted: read it while the application is selected. */
-    if (s->count > first && s->entries[first].cert != NO_INDEX)
-        rc = card_cert(c, (size_t)s->entries[first].cert, &der);
-    return search_is_objects_fault(rc) ? 0 : rc;
+    return read_first(s, first);
 }
 
-static int search_reader(struct card_search *s, const char *reader)
+static int search_card(struct card_search *s, struct card *c,
+                       unsigned patience)
 {
-    struct card *c;
-    int rc;
+    int rc = card_begin_within(c, patience);
 
-    if ((rc = card_open(s->context, reader, s->uri.driver, &c)) < 0)
-        return rc;
-    if ((rc = card_begin(c)) == 0) {
+    if (rc == 0) {
         rc = search_token(s, c);
         card_end(c, READER_LEAVE);
     }
-    if (rc < 0)
-        card_fail_in(rc, "%s", c->name);
-    card_unref(c);
+    return rc < 0 ? card_fail_in(rc, "%s", c->name) : 0;
+}
+
+/* For the next search: what is where. A label read before stays. */
+static void keep_hint(const struct card *c)
+{
+    struct bytes atr = bytes_from(c->reader.atr, c->reader.atr_len);
+    const struct token *t = &c->token;
+    struct cache *cache = c->context->cache;
+    struct cache_hint hint, old;
+
+    memset(&hint, 0, sizeof(hint));
+    snprintf(hint.driver, sizeof(hint.driver), "%s", t->driver->name);
+    memcpy(hint.serial, t->serial, sizeof(hint.serial));
+    memcpy(hint.label, t->label, sizeof(hint.label));
+    if (hint.label[0] == '\0' &&
+        cache_hint_find(cache, c->reader.name, atr, &old) &&
+        strcmp(old.serial, hint.serial) == 0)
+        memcpy(hint.label, old.label, sizeof(hint.label));
+    cache_hint_keep(cache, c->reader.name, atr, &hint);
+}
+
+/*
+ * One private key is wanted: the first application that has it will do. Who
+ * lists wants them all.
+ */
+static bool goes_on(const struct card_search *s, const struct card *c,
+                    size_t first)
+{
+    return card_has_neighbours(c) &&
+           (s->kinds != CARD_KIND_PRIVATE || s->count == first);
+}
+
+static int search_reader(struct card_search *s, const char *reader,
+                         unsigned patience)
+{
+    struct card_wanted w = {reader, s->uri.driver, 0, patience};
+    size_t first = s->count;
+    bool more = true;
+    struct card *c;
+    int rc = 0;
+
+    for (bool known = false; rc == 0 && more; known = true) {
+        if ((rc = card_open(s->context, &w, &c)) < 0)
+            return rc == CARD_E_NOT_MINE && known ? 0 : rc;
+        rc = search_card(s, c, patience);
+        more = goes_on(s, c, first);
+        if (!known && s->uri.driver == NULL)
+            keep_hint(c);
+        card_unref(c);
+    }
     return rc;
 }
 
@@ -197,40 +288,117 @@ static bool may_be_meant(const struct card_search *s, int failure)
            failure != CARD_E_NO_CARD && failure != CARD_E_REMOVED;
 }
 
-/*
- * One card that fails does not hide the others; if nothing is found, its
- * failure is what there is to say.
- */
-int search_cards(struct card_search *s)
-{
-    struct reader_list list;
-    char failure[512] = "";
-    int rc, failed = 0;
+/* What a failed card said, for the case that nothing else is found. */
+struct failure {
+    int code;
+    char sentence[512];
+};
 
-    if ((rc = s->context->readers->list(s->context->reader_io, &list)) < 0)
-        return rc;
-    for (size_t i = 0; i < list.count; i++) {
-        if (!match_reader(&s->uri, list.names[i]))
-            continue;
-        search_note(s->seen, list.names[i]);
-        if ((rc = search_reader(s, list.names[i])) == 0)
-            continue;
-        card_log(s->context, "%s", card_error_sentence());
-        if (failed == 0 || may_be_meant(s, rc)) {
-            failed = rc;
-            snprintf(failure, sizeof(failure), "%s",
-                     card_error_sentence());
-        }
+static void remember(struct card_search *s, struct failure *f, int rc)
+{
+    card_log(s->context, "%s", card_error_sentence());
+    if (f->code != 0 && !may_be_meant(s, rc))
+        return;
+    f->code = rc;
+    snprintf(f->sentence, sizeof(f->sentence), "%s", card_error_sentence());
+}
+
+/* The card that the URI names was in this reader when last seen. */
+static bool was_here(const struct card_search *s,
+                     const struct reader_list *list, size_t i)
+{
+    struct bytes atr = bytes_from(list->atr[i], list->atr_len[i]);
+    const struct card_uri *uri = &s->uri;
+    struct cache_hint hint;
+
+    return (uri->serial != NULL || uri->token != NULL) &&
+           cache_hint_find(s->context->cache, list->names[i], atr, &hint) &&
+           (uri->serial == NULL || strcmp(uri->serial, hint.serial) == 0) &&
+           (uri->token == NULL || strcmp(uri->token, hint.label) == 0);
+}
+
+/* Readers the URI allows, by place in the list; likely ones first. */
+static size_t order_readers(struct card_search *s,
+                            const struct reader_list *list,
+                            size_t order[READER_MAX_LIST])
+{
+    bool likely[READER_MAX_LIST];
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        likely[i] = was_here(s, list, i);
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < list->count; i++)
+            if (likely[i] == (pass == 0) &&
+                match_reader(&s->uri, list->names[i]))
+                order[count++] = i;
+    return count;
+}
+
+/* A serial number is one card's: nobody else need be disturbed. */
+static bool is_complete(const struct card_search *s)
+{
+    return s->uri.serial != NULL && s->count > 0;
+}
+
+/*
+ * Each in turn; one that another program holds is left aside, unless it is the
+ * only one. *busy gets those.
+ */
+static size_t visit(struct card_search *s, const struct reader_list *list,
+                    const size_t *order, size_t count, unsigned patience,
+                    size_t *busy, struct failure *failure)
+{
+    size_t busy_count = 0;
+    int rc;
+
+    for (size_t i = 0; i < count && !is_complete(s); i++) {
+        rc = search_reader(s, list->names[order[i]], patience);
+        if (rc == CARD_E_BUSY && patience != 0)
+            busy[busy_count++] = order[i];
+        else if (rc < 0)
+            remember(s, failure, rc);
     }
-    if (s->count > 0 && may_be_meant(s, failed))
-        return card_fail(failed, "%s; another card matches too: name one by "
-                         "serial=, token= or reader=", failure);
+    return busy_count;
+}
+
+static int conclude(struct card_search *s, const struct failure *failure)
+{
+    if (s->count > 0 && may_be_meant(s, failure->code))
+        return card_fail(failure->code, "%s; another card matches too: name "
+                         "one by serial=, token= or reader=",
+                         failure->sentence);
     if (s->count > 0)
         return search_check_one_card(s);
-    if (failed != 0)
-        return card_fail(failed, "%s", failure);
+    if (failure->code != 0)
+        return card_fail(failure->code, "%s", failure->sentence);
     if (s->seen[0] == '\0')
         return card_fail(CARD_E_NOT_FOUND, "no reader with a card matches");
     return card_fail(CARD_E_NOT_FOUND, "nothing matches on the cards in %s",
                      s->seen);
+}
+
+/*
+ * One card that fails does not hide the others; if nothing is found, its
+ * failure is what there is to say. Cards in use by others are waited for only
+ * if nothing else will do, or if one of them may be meant.
+ */
+int search_cards(struct card_search *s)
+{
+    size_t order[READER_MAX_LIST], busy[READER_MAX_LIST], count;
+    struct failure failure = {.code = 0};
+    struct reader_list list;
+    int rc;
+
+    memset(&list, 0, sizeof(list));
+    if ((rc = s->context->readers->list(s->context->reader_io, &list)) < 0)
+        return rc;
+    count = order_readers(s, &list, order);
+    for (size_t i = 0; i < count; i++)
+        search_note(s->seen, list.names[order[i]]);
+    count = visit(s, &list, order, count, count > 1 ? PATIENCE_MS : 0, busy,
+                  &failure);
+    if (s->count == 0 || may_be_meant(s, CARD_E_BUSY))
+        visit(s, &list, busy, count, 0, NULL, &failure);
+    return conclude(s, &failure);
 }

@@ -21,7 +21,7 @@ struct search_entry {
     struct card_key_info key; /* of keys */
     char label[CARD_LABEL_MAX];
     int cert;       /* its certificate's index in the token, or NO_INDEX */
-    struct buf der; /* from tokens: SubjectPublicKeyInfo, or certificate */
+    struct buf der; /* SubjectPublicKeyInfo or certificate, if not in cert */
 };
 
 struct card_search {
@@ -65,6 +65,12 @@ int search_check_one_card(const struct card_search *s);
 
 /* Nobody will log in to those that hide something. */
 void search_forget_hidden(struct card_search *s);
+
+/*
+ * Inside a transaction: a key's public half from the card itself, kept in
+ * e->der; nothing for what has it already. CARD_E_NOT_FOUND.
+ */
+int search_read_public(struct search_entry *e);
 
 /* search_cards.c: cards in readers. */
 int search_cards(struct card_search *s);

@@ -86,10 +86,16 @@ static void take(struct card *c)
 
 int card_begin(struct card *c)
 {
+    return card_begin_within(c, 0);
+}
+
+int card_begin_within(struct card *c, unsigned milliseconds)
+{
     int rc;
 
     take(c);
     c->reader.budget = APDU_BUDGET;
+    c->reader.patience_ms = milliseconds;
     c->token.selected = false;
     if ((rc = start_transaction(c)) < 0) {
         lock_release(&c->lock);
@@ -114,6 +120,7 @@ void card_end(struct card *c, enum reader_end how)
         card_forget_state(c);
     c->token.selected = false;
     c->reader.ops->end(&c->reader, how);
+    cache_card_save(c->token.cache);
     lock_release(&c->lock);
 }
 

@@ -159,6 +159,20 @@ static int read_pin(const struct prov_ctx *ctx, struct prov_config *config)
     return read_pin_file(where, path != NULL ? path : value, config);
 }
 
+static int read_keypad(const struct prov_ctx *ctx, struct prov_config *config)
+{
+    const char *value = config_value(ctx, "keypad");
+
+    if (value == NULL || strcmp(value, "yes") == 0)
+        return 0;
+    config->no_keypad = strcmp(value, "no") == 0;
+    config->keypad_always = strcmp(value, "always") == 0;
+    if (config->no_keypad || config->keypad_always)
+        return 0;
+    return card_fail(CARD_E_CONFIG, "keypad in the section of provider %s: "
+                     "\"yes\", \"no\" or \"always\"", ctx->name);
+}
+
 /* --- Login ---------------------------------------------------------------- */
 
 /* Nothing public costs a login, unless it must: so "never" is "auto" here. */
@@ -209,7 +223,8 @@ static int read_choices(const struct prov_ctx *ctx, struct prov_config *config)
         || (rc = read_choice(ctx, "pkcs1-only-max-size", "yes", "no",
                              &config->hide_size)) < 0
         || (rc = read_choice(ctx, "check-signatures", "yes", "no",
-                             &config->check_tokens)) < 0)
+                             &config->check_tokens)) < 0
+        || (rc = read_choice(ctx, "cache", "yes", "no", &config->cache)) < 0)
         return rc;
     config->pin_not_last = !full;
     config->trace = config_value(ctx, "trace");
@@ -219,7 +234,7 @@ static int read_choices(const struct prov_ctx *ctx, struct prov_config *config)
 int config_read(struct prov_ctx *ctx, struct prov_config *out)
 {
     struct prov_config config = {
-        .log_fd = -1, .hide_size = true, .vlog = ctx->vlog};
+        .log_fd = -1, .hide_size = true, .cache = true, .vlog = ctx->vlog};
     int rc;
 
     if ((rc = config_check_keys(ctx)) < 0
@@ -227,6 +242,7 @@ int config_read(struct prov_ctx *ctx, struct prov_config *out)
         || (rc = read_login_behavior(ctx, &config)) < 0
         || (rc = config_read_modules(ctx, &config)) < 0
         || (rc = read_pin(ctx, &config)) < 0
+        || (rc = read_keypad(ctx, &config)) < 0
         || (rc = config_open_log(ctx, &config)) < 0) {
         config_clear(&config);
         return rc;

@@ -27,6 +27,8 @@ static const struct config_key {
     {"pin-rule", NULL},
     {"pkcs1-only-max-size", NULL},
     {"check-signatures", NULL},
+    {"cache", NULL},
+    {"keypad", NULL},
     {"log", NULL},
     {"trace", NULL},
     {"pkcs11-module-path", NULL},

@@ -17,7 +17,10 @@ void prompt_describe(const struct card_pin_question *question, char *out,
 {
     const char *pin = question->pin[0] != '\0' ? question->pin : "PIN";
 
-    if (question->tries_left < 0)
+    if (question->silent && question->tries_left < 0)
+        snprintf(out, cap, "%s of %s (it does not tell the tries left)", pin,
+                 question->token);
+    else if (question->tries_left < 0)
         snprintf(out, cap, "%s of %s", pin, question->token);
     else
         snprintf(out, cap, "%s of %s (%d %s left)", pin, question->token,
@@ -101,20 +104,24 @@ static int prompt_run(const struct card_pin_question *q, struct prompt *p,
 
 /*
  * Nothing is waited for: the reader does that. Whoever has no terminal sees
- * the reader blink, and finds it in the log.
+ * the reader blink, and finds it in the log; but a server, which has none, is
+ * not to hold the card of everybody for somebody who may never come.
  */
-static void tell_keypad(struct prov_config *config,
-                        const struct card_pin_question *q)
+static int tell_keypad(struct prov_config *config,
+                       const struct card_pin_question *q)
 {
     char what[256], text[512], shown[1200];
     UI *ui;
 
+    if (q->holds_card && !config->keypad_always && !has_terminal())
+        return card_fail(CARD_E_PIN_NEEDED, "there is no terminal to say so, "
+                         "and keypad = always is not set");
     prompt_describe(q, what, sizeof(what));
     snprintf(text, sizeof(text), "%s: enter it at the keypad of %s, for %s",
              what, q->reader[0] != '\0' ? q->reader : "the reader", q->key);
     config_log(config, text);
     if (!has_terminal() || (ui = UI_new()) == NULL)
-        return;
+        return 0;
     snprintf(shown, sizeof(shown), "%s%s%s%s.\n",
              q->refused != NULL ? q->refused : "",
              q->refused != NULL ? ".\n" : "",
@@ -122,6 +129,7 @@ static void tell_keypad(struct prov_config *config,
     if (UI_add_info_string(ui, shown) >= 0)
         UI_process(ui);
     UI_free(ui);
+    return 0;
 }
 
 int prompt_ask_pin(void *arg, const struct card_pin_question *question,
@@ -131,10 +139,8 @@ int prompt_ask_pin(void *arg, const struct card_pin_question *question,
     struct prompt prompt = {.pin = ""};
     int rc;
 
-    if (question->keypad) {
-        tell_keypad(config, question);
-        return 0;
-    }
+    if (question->keypad)
+        return tell_keypad(config, question);
     if (!has_terminal())
         return card_fail(CARD_E_PIN_NEEDED, "there is no terminal to ask at%s",
                          config->pin_problem);

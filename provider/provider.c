@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 
+#include "card/base/cache.h"
 #include "provider/ml.h"
 
 void *prov_unconst(const void *data)
@@ -116,12 +118,37 @@ static int check_default_provider(const struct prov_ctx *ctx)
                                   "the default provider as well");
 }
 
+static int make_cards(struct prov_ctx *ctx, struct card_context **out)
+{
+    const struct prov_config *config = &ctx->config;
+    char folder[PATH_MAX];
+    struct card_settings settings = {
+        .ask_pin = prompt_ask_pin,
+        .ask_arg = &ctx->config,
+        .pin = config->pin,
+        .trace = config->trace,
+        .pin_for_signature = config->pin_for_signature,
+        .pin_not_last = config->pin_not_last,
+        .modules = config->modules,
+        .module_count = config->module_count,
+        .check_tokens = config->check_tokens,
+        .login_always = config->login_always,
+        .no_keypad = config->no_keypad,
+    };
+
+    if (config_has_log(config)) {
+        settings.log = config_log;
+        settings.log_arg = &ctx->config;
+    }
+    if (config->cache && cache_folder(folder, sizeof(folder)))
+        settings.cache = folder;
+    return card_context_new(&settings, out);
+}
+
 static int open_cards(struct prov_ctx *ctx)
 {
     struct prov_config config;
     struct card_context *cards;
-    struct card_settings settings = {.ask_pin = prompt_ask_pin,
-                                     .ask_arg = &ctx->config};
     int rc;
 
     if ((rc = config_read(ctx, &config)) < 0)
@@ -131,19 +158,7 @@ static int open_cards(struct prov_ctx *ctx)
         return rc;
     }
     ctx->config = config;
-    settings.pin = config.pin;
-    settings.trace = config.trace;
-    settings.pin_for_signature = config.pin_for_signature;
-    settings.pin_not_last = config.pin_not_last;
-    settings.modules = config.modules;
-    settings.module_count = config.module_count;
-    settings.check_tokens = config.check_tokens;
-    settings.login_always = config.login_always;
-    if (config_has_log(&config)) {
-        settings.log = config_log;
-        settings.log_arg = &ctx->config;
-    }
-    if ((rc = card_context_new(&settings, &cards)) < 0)
+    if ((rc = make_cards(ctx, &cards)) < 0)
         config_clear(&ctx->config);
     else
         atomic_store(&ctx->cards, cards);

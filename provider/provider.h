@@ -81,6 +81,9 @@ struct prov_config {
     size_t module_count;
     bool check_tokens;      /* as card_settings have these two */
     bool login_always;
+    bool cache;             /* of what cards show everybody */
+    bool no_keypad;         /* likewise */
+    bool keypad_always;     /* also where nobody can be told */
     tessera_vlog_fn *vlog;  /* a program's own log, or NULL */
     int log_fd;             /* -1: no log */
     bool own_log_fd;

@@ -84,6 +84,8 @@ struct driver {
      * time, without a transaction, while the PIN is verified.
      */
     bool concurrent;
+    /* Applications of this kind share cards: another may be beside it. */
+    bool neighbours;
     /*
      * The ATR suggests this family: it is asked before the others. NULL: no
      * ATR does. No APDU, and never more than an order.

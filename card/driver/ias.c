@@ -4,7 +4,7 @@
  * applications' technical specification 1.0.1 as far as these cards show it,
  * ISO 7816-4/-8 for commands and ISO 7816-15 for the directories.
  */
-#include "card/driver/driver.h"
+#include "card/driver/p15_token.h"
 
 #include <stdlib.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@
 
 #include "card/wire/apdu.h"
 #include "card/wire/iso7816.h"
-#include "card/wire/p15.h"
 #include "card/wire/tlv.h"
 
 enum { IAS_CHUNK = 231 }; /* bytes a READ BINARY: what all makers bear (E7) */
@@ -34,12 +33,9 @@ static const uint8_t root_aid[] = {0x80, 0x25, 0x00, 0x00,
                                    0x01, 0xFF, 0x01, 0x00};
 static const uint8_t path_mf[] = {0x3F, 0x00};
 static const uint8_t path_sn[] = {0x3F, 0x00, 0xD0, 0x03};
-static const uint8_t fid_odf[] = {0x50, 0x31};
-static const uint8_t fid_token_info[] = {0x50, 0x32};
 
 struct ias {
-    struct p15_odf odf;
-    bool odf_read;
+    struct p15_token p15; /* first */
     bool no_sdo;       /* the card holds no PIN objects: VERIFY alone tells */
     bool hash_on_card; /* it refused a finished hash: it wants the midstate */
 };
@@ -100,6 +96,19 @@ static int read_serial(struct token *t)
     return 0;
 }
 
+static const struct p15_dialect ias_dialect;
+
+static int make_priv(struct token *t)
+{
+    struct ias *ias = calloc(1, sizeof(*ias));
+
+    if (ias == NULL)
+        return card_fail(CARD_E_MEMORY, "out of memory");
+    ias->p15.dialect = &ias_dialect;
+    t->priv = ias;
+    return 0;
+}
+
 static int ias_probe(struct token *t)
 {
     int rc;
@@ -109,8 +118,8 @@ static int ias_probe(struct token *t)
     t->reader->chaining = true;
     if ((rc = read_serial(t)) < 0)
         return rc;
-    if (t->priv == NULL && (t->priv = calloc(1, sizeof(struct ias))) == NULL)
-        return card_fail(CARD_E_MEMORY, "out of memory");
+    if (t->priv == NULL && (rc = make_priv(t)) < 0)
+        return rc;
     snprintf(t->model, sizeof(t->model), "IAS ECC");
     snprintf(t->title, sizeof(t->title), "CPS3 %s", t->serial);
     return 0;
@@ -163,73 +172,13 @@ static int select_file(struct token *t, struct bytes path)
                       SELECT_FCP, path, NULL);
 }
 
-/* A file that is missing is an empty one; *file is the caller's to free. */
-static int read_file(struct token *t, struct bytes path, struct buf *file)
-{
-    int rc;
-
-    if ((rc = buf_new(file, CARD_MAX_FILE)) < 0)
-        return rc;
-    if ((rc = select_file(t, path)) == 0)
-        rc = iso_read_file(t->reader, IAS_CHUNK, file);
-    return rc == CARD_E_NOT_FOUND ? 0 : rc;
-}
-
-static int read_odf(struct token *t)
-{
-    struct ias *ias = t->priv;
-    struct buf file;
-    int rc;
-
-    if (ias->odf_read)
-        return 0;
-    if ((rc = read_file(t, BYTES_OF(fid_odf), &file)) == 0)
-        rc = p15_parse_odf(buf_view(&file), &ias->odf);
-    ias->odf_read = rc == 0;
-    buf_free(&file);
-    return rc;
-}
-
-typedef void parse_fn(struct token *t, struct bytes file);
-
-static void parse_keys(struct token *t, struct bytes file)
-{
-    p15_parse_prkdf(file, t->keys, nitems(t->keys), &t->key_count);
-}
-
-static void parse_certs(struct token *t, struct bytes file)
-{
-    p15_parse_cdf(file, t->certs, nitems(t->certs), &t->cert_count);
-}
-
-static void parse_pins(struct token *t, struct bytes file)
-{
-    p15_parse_aodf(file, t->pins, nitems(t->pins), &t->pin_count);
-}
-
-static int read_directories(struct token *t, const struct p15_files *files,
-                            parse_fn *parse)
-{
-    for (size_t i = 0; i < files->count; i++) {
-        const struct card_path *p = &files->path[i];
-        struct buf file;
-        int rc = read_file(t, bytes_from(p->data, p->len), &file);
-
-        if (rc == 0)
-            parse(t, buf_view(&file));
-        buf_free(&file);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
 /*
  * IAS ECC gives a key one of two ways to sign: nonRepudiation keys compute a
  * digital signature over a hash, the others authenticate over a DigestInfo.
  */
-static void judge_key(struct card_key_info *k)
+static void judge_key(struct token *t, struct card_key_info *k)
 {
+    (void)t;
     if ((k->usage & P15_USAGE_NON_REPUDIATION) != 0) {
         k->uses |= CARD_USE_SIGN;
         k->can |= CARD_CAN_PKCS1_HASH | CARD_CAN_MIDSTATE;
@@ -243,90 +192,20 @@ static void judge_key(struct card_key_info *k)
     }
 }
 
-static int list_keys(struct token *t)
+/* No mark of this card's content is read yet: nothing of it is cached. */
+static int ias_mark(struct token *t, struct buf *mark)
 {
-    const struct ias *ias = t->priv;
-    int rc;
-
-    t->key_count = 0;
-    if ((rc = read_directories(t, &ias->odf.prkdf, parse_keys)) < 0)
-        return rc;
-    for (size_t i = 0; i < t->key_count; i++)
-        judge_key(&t->keys[i]);
-    return 0;
+    (void)t;
+    (void)mark;
+    return CARD_E_NOT_FOUND;
 }
 
-static int list_certs(struct token *t)
-{
-    const struct ias *ias = t->priv;
-
-    t->cert_count = 0;
-    return read_directories(t, &ias->odf.cdf, parse_certs);
-}
-
-static int list_pins(struct token *t)
-{
-    const struct ias *ias = t->priv;
-
-    t->pin_count = 0;
-    return read_directories(t, &ias->odf.aodf, parse_pins);
-}
-
-/* TokenInfo: the label that PKCS#11 programs know the card by. */
-static int list_info(struct token *t)
-{
-    struct p15_token_info info;
-    struct buf file;
-    int rc;
-
-    if ((rc = read_file(t, BYTES_OF(fid_token_info), &file)) == 0 &&
-        p15_parse_token_info(buf_view(&file), &info) == 0) {
-        memcpy(t->label, info.label, sizeof(t->label));
-        memcpy(t->manufacturer, info.manufacturer, sizeof(t->manufacturer));
-    }
-    buf_free(&file);
-    return rc;
-}
-
-static int ias_list(struct token *t, unsigned what)
-{
-    static const struct {
-        unsigned what;
-        int (*list)(struct token *t);
-    } steps[] = {
-        {TOKEN_KEYS,  list_keys },
-        {TOKEN_CERTS, list_certs},
-        {TOKEN_PINS,  list_pins },
-        {TOKEN_INFO,  list_info },
-    };
-    unsigned missing = what & ~t->listed;
-    int rc;
-
-    if ((missing & ~(unsigned)TOKEN_INFO) != 0 && (rc = read_odf(t)) < 0)
-        return rc;
-    for (size_t i = 0; i < nitems(steps); i++) {
-        if ((missing & steps[i].what) == 0)
-            continue;
-        if ((rc = steps[i].list(t)) < 0)
-            return rc;
-        t->listed |= steps[i].what;
-    }
-    return 0;
-}
-
-static int ias_read_cert(struct token *t, const struct card_cert_info *cert,
-                         struct buf *der)
-{
-    int rc;
-
-    if (cert->path.len == 0)
-        return card_fail(CARD_E_NOT_FOUND, "certificate \"%s\" has no file",
-                         cert->label);
-    rc = select_file(t, bytes_from(cert->path.data, cert->path.len));
-    if (rc < 0)
-        return rc;
-    return iso_read_der(t->reader, cert->offset, IAS_CHUNK, der);
-}
+static const struct p15_dialect ias_dialect = {
+    .chunk = IAS_CHUNK,
+    .select_file = select_file,
+    .judge = judge_key,
+    .mark = ias_mark,
+};
 
 /* ---- PIN ----------------------------------------------------------------- */
 
@@ -405,16 +284,9 @@ static int ias_pin_status(struct token *t, struct card_pin_info *pin)
 static int ias_verify(struct token *t, struct card_pin_info *pin,
                       struct bytes value)
 {
-    uint8_t space[CARD_MAX_PIN];
-    struct buf block = BUF_ON(space);
-    int rc;
+    int rc = need_application(t);
 
-    if ((rc = iso_pin_block(pin, value, &block)) == 0 &&
-        (rc = need_application(t)) == 0)
-        rc = iso_verify(t->reader, pin->ref, buf_view(&block),
-                        &pin->tries_left);
-    buf_wipe(&block);
-    return rc;
+    return rc < 0 ? rc : iso_present_pin(t->reader, pin, value);
 }
 
 /* ---- keys ---------------------------------------------------------------- */
@@ -572,10 +444,11 @@ static int ias_decrypt(struct token *t, const struct card_key_info *key,
 
 const struct driver driver_ias = {
     .name = "ias",
+    .likely = atr_is_cps3,
     .probe = ias_probe,
     .select = ias_select,
-    .list = ias_list,
-    .read_cert = ias_read_cert,
+    .list = p15_token_list,
+    .read_cert = p15_token_read_cert,
     .pin_status = ias_pin_status,
     .verify = ias_verify,
     .sign = ias_sign,

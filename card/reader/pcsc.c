@@ -14,11 +14,12 @@
 #include <winscard.h>
 
 #include "card/error.h"
+#include "card/reader/part10.h"
 
 enum {
     CONNECT_TRIES = 20,           /* while another program is exclusive */
     CONNECT_PAUSE_NS = 100000000, /* 0.1 s between them */
-    PATIENCE_SECONDS = 30         /* while another is in a transaction */
+    PATIENCE_MS = 30000           /* while another is in a transaction */
 };
 
 struct pcsc_link {
@@ -26,6 +27,9 @@ struct pcsc_link {
     SCARDHANDLE card;
     DWORD protocol;
     bool connected;
+    bool keypad_known; /* the reader was asked for the two below */
+    struct part10_features features;
+    struct reader_keypad keypad;
 };
 
 static const struct {
@@ -88,6 +92,16 @@ static size_t split_names(const char *names, size_t len,
     return count;
 }
 
+static void add_present(struct reader_list *out,
+                        const SCARD_READERSTATE *state)
+{
+    size_t i = out->count++, len = state->cbAtr;
+
+    memcpy(out->names[i], state->szReader, strlen(state->szReader) + 1);
+    out->atr_len[i] = len < READER_ATR_MAX ? len : READER_ATR_MAX;
+    memcpy(out->atr[i], state->rgbAtr, out->atr_len[i]);
+}
+
 static int list_present(SCARDCONTEXT context, struct reader_list *out)
 {
     SCARD_READERSTATE states[READER_MAX_LIST];
@@ -107,8 +121,7 @@ static int list_present(SCARDCONTEXT context, struct reader_list *out)
         return pcsc_fail(rv, "SCardGetStatusChange");
     for (size_t i = 0; i < count; i++)
         if ((states[i].dwEventState & SCARD_STATE_PRESENT) != 0)
-            memcpy(out->names[out->count++], states[i].szReader,
-                   strlen(states[i].szReader) + 1);
+            add_present(out, &states[i]);
     if (out->count == 0)
         return card_fail(CARD_E_NO_CARD, "no card is in any reader; the first "
                          "of %zu readers is \"%s\"", count, names);
@@ -236,13 +249,18 @@ static bool start_thread(struct timed_call *call)
 }
 
 /* False, and the call is the thread's, when the time is up. */
-static bool wait_for_call(struct timed_call *call)
+static bool wait_for_call(struct timed_call *call, unsigned milliseconds)
 {
     struct timespec until;
     bool finished;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PATIENCE_SECONDS;
+    until.tv_sec += milliseconds / 1000;
+    until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
     pthread_mutex_lock(&call->mutex);
     while (!call->is_finished &&
            pthread_cond_timedwait(&call->finished, &call->mutex, &until) !=
@@ -277,7 +295,8 @@ static LONG call_in_time(struct reader *r,
         free_call(call);
         return rv;
     }
-    if (!wait_for_call(call)) {
+    if (!wait_for_call(call, r->patience_ms != 0 ? r->patience_ms
+                                                 : PATIENCE_MS)) {
         r->link = NULL;
         return SCARD_E_SHARING_VIOLATION;
     }
@@ -386,6 +405,68 @@ static void pcsc_end(struct reader *r, enum reader_end how)
     SCardEndTransaction(link->card, disposition);
 }
 
+/* One question to the reader itself; empty when it does not answer. */
+static struct bytes ask_reader(struct pcsc_link *link, uint32_t code,
+                               uint8_t *space, size_t cap)
+{
+    DWORD len = 0;
+    LONG rv = SCardControl(link->card, code, NULL, 0, space, (DWORD)cap, &len);
+
+    return bytes_from(space, rv == SCARD_S_SUCCESS && len <= cap ? len : 0);
+}
+
+static void learn_keypad(struct pcsc_link *link)
+{
+    uint8_t space[PART10_MAX_ANSWER];
+
+    part10_features(
+        ask_reader(link, PART10_GET_FEATURES, space, sizeof(space)),
+        &link->features);
+    link->keypad.verify = link->features.verify != 0;
+    link->keypad.modify = link->features.modify != 0;
+    if (link->keypad.verify && link->features.properties != 0)
+        part10_limits(ask_reader(link, link->features.properties, space,
+                                 sizeof(space)),
+                      &link->keypad.min_len, &link->keypad.max_len);
+    link->keypad_known = true;
+}
+
+static void pcsc_keypad(struct reader *r, struct reader_keypad *out)
+{
+    struct pcsc_link *link = r->link;
+
+    if (!link->keypad_known)
+        learn_keypad(link);
+    *out = link->keypad;
+}
+
+static int pcsc_enter_pin(struct reader *r, const struct reader_entry *entry,
+                          struct buf *rsp)
+{
+    struct pcsc_link *link = r->link;
+    uint32_t code = entry->modify ? link->features.modify
+                                  : link->features.verify;
+    uint8_t space[PART10_MAX_STRUCTURE];
+    struct buf structure = BUF_ON(space);
+    size_t room = rsp->cap - rsp->len;
+    DWORD len = 0;
+    LONG rv;
+    int rc;
+
+    if ((rc = part10_structure(entry, &structure)) < 0)
+        return rc;
+    rv = SCardControl(link->card, code, structure.data, (DWORD)structure.len,
+                      rsp->data + rsp->len, (DWORD)room, &len);
+    if (rv != SCARD_S_SUCCESS)
+        return pcsc_fail(rv, "SCardControl");
+    if (len < 2 || len > room)
+        return card_fail(CARD_E_PROTOCOL,
+                         "the keypad gave an answer of %lu bytes",
+                         (unsigned long)len);
+    rsp->len += len;
+    return 0;
+}
+
 static void pcsc_forget(struct reader *r)
 {
     free(r->link);
@@ -400,4 +481,6 @@ const struct reader_ops reader_pcsc = {
     .end = pcsc_end,
     .disconnect = pcsc_disconnect,
     .forget = pcsc_forget,
+    .keypad = pcsc_keypad,
+    .enter_pin = pcsc_enter_pin,
 };

@@ -19,8 +19,11 @@ enum reader_protocol { READER_T0, READER_T1 };
 /* How a transaction ends: others find the card as it is, or reset. */
 enum reader_end { READER_LEAVE, READER_RESET };
 
+/* Readers that hold a card, with its ATR where that is known without asking. */
 struct reader_list {
     char names[READER_MAX_LIST][READER_NAME_MAX];
+    uint8_t atr[READER_MAX_LIST][READER_ATR_MAX];
+    size_t atr_len[READER_MAX_LIST];
     size_t count;
 };
 
@@ -37,6 +40,38 @@ struct reader {
     bool extended; /* card and reader announced extended length (T=1 only) */
     bool chaining; /* card announced command chaining */
     unsigned budget; /* APDUs this operation may still send (endless cards) */
+    unsigned patience_ms; /* connect, begin: for a card others hold; 0: 30 s */
+};
+
+/* What a reader's own keypad offers. */
+struct reader_keypad {
+    bool verify, modify;
+    unsigned min_len, max_len; /* digits it takes; 0: not told */
+};
+
+/* How the digits stand in a command, from the start of its data on. */
+enum reader_digits {
+    READER_DIGITS_ASCII,  /* 30..39 */
+    READER_DIGITS_BCD,    /* two in a byte */
+    READER_DIGITS_BINARY, /* 00..09 */
+    READER_DIGITS_ISO9564 /* BCD behind a byte that ends with their number */
+};
+
+/*
+ * A PIN that a person enters at the reader, which completes the command and
+ * sends it: the PIN is never seen here.
+ *
+ *   command   what padding leaves of it when no digit is entered
+ *   block     bytes of the padded PIN, up to 15; 0: as long as it is
+ *   modify    the old PIN first, at the start; then the new one, twice, behind
+ *             the old one's block
+ */
+struct reader_entry {
+    struct bytes command;
+    enum reader_digits digits;
+    unsigned min_len, max_len; /* digits */
+    uint8_t block;
+    bool modify;
 };
 
 /*
@@ -70,6 +105,19 @@ struct reader_ops {
      * the handles belong to the parent.
      */
     void (*forget)(struct reader *r);
+    /*
+     * What follows is NULL where readers of a kind have no keypad.
+     *
+     * What this reader's keypad offers: nothing, if that cannot be found out.
+     * Asked of the reader once in a connection.
+     */
+    void (*keypad)(struct reader *r, struct reader_keypad *out);
+    /*
+     * Wait for a person at the keypad, and append the answer to the command:
+     * the card's status word, or the reader's own (PC/SC part 10, 2.5).
+     */
+    int (*enter_pin)(struct reader *r, const struct reader_entry *entry,
+                     struct buf *rsp);
 };
 
 /* PC/SC through libpcsclite; io is NULL. */
@@ -80,7 +128,7 @@ extern const struct reader_ops reader_pcsc;
  * "# reader", "atr", "> command", "< answer", other events as "# ..."; the
  * data of VERIFY, CHANGE, RESET RETRY COUNTER, ENABLE and DISABLE VERIFICATION
  * and EXTERNAL/MUTUAL AUTHENTICATE is written as XX, and so is what PSO
- * DECIPHER gives back.
+ * DECIPHER gives back. A command completed at a keypad is "# keypad ...".
  *
  *   ops, io  the readers to record (lent)
  *   out      give as io with reader_trace; free with reader_trace_free

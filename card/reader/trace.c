@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,6 +40,7 @@ struct reader_trace {
 struct recorded {
     struct reader inner;
     bool hide_answer; /* the running command deciphers, up to the next one */
+    bool keypad_noted;
 };
 
 /* A part of a line to be written as XX. */
@@ -245,6 +247,7 @@ static int trace_connect(struct reader *r)
         return card_fail(CARD_E_MEMORY, "no memory for a trace");
     link->inner = (struct reader){.ops = trace->ops, .io = trace->io};
     memcpy(link->inner.name, r->name, sizeof(r->name));
+    link->inner.patience_ms = r->patience_ms;
     write_note(trace, "reader", r->name);
     if ((rc = trace->ops->connect(&link->inner)) < 0) {
         note_failure(trace, "connect:", rc);
@@ -263,8 +266,10 @@ static int trace_connect(struct reader *r)
 static int trace_begin(struct reader *r)
 {
     struct recorded *link = r->link;
-    int rc = link->inner.ops->begin(&link->inner);
+    int rc;
 
+    link->inner.patience_ms = r->patience_ms;
+    rc = link->inner.ops->begin(&link->inner);
     note_failure(r->io, "begin:", rc);
     show(r, &link->inner);
     return rc;
@@ -300,6 +305,43 @@ static void trace_end(struct reader *r, enum reader_end how)
     write_note(r->io, "end", how == READER_RESET ? "reset" : "leave");
 }
 
+static void trace_keypad(struct reader *r, struct reader_keypad *out)
+{
+    struct recorded *link = r->link;
+    char text[64];
+
+    *out = (struct reader_keypad){.verify = false};
+    if (link->inner.ops->keypad != NULL)
+        link->inner.ops->keypad(&link->inner, out);
+    if (link->keypad_noted)
+        return;
+    link->keypad_noted = true;
+    snprintf(text, sizeof(text), "offers%s%s%s",
+             out->verify ? " verify" : "", out->modify ? " modify" : "",
+             out->verify || out->modify ? "" : " nothing");
+    write_note(r->io, "keypad", text);
+}
+
+/* The command as the reader was given it: no digit of a PIN is in it. */
+static int trace_enter_pin(struct reader *r, const struct reader_entry *entry,
+                           struct buf *rsp)
+{
+    struct reader_trace *trace = r->io;
+    struct recorded *link = r->link;
+    struct mask none = {0, 0};
+    size_t start = rsp->len;
+    int rc;
+
+    write_hex(trace, "# keypad > ", entry->command, none);
+    rc = link->inner.ops->enter_pin(&link->inner, entry, rsp);
+    if (rc < 0)
+        note_failure(trace, "keypad:", rc);
+    else
+        write_hex(trace, "# keypad < ",
+                  bytes_from(rsp->data + start, rsp->len - start), none);
+    return rc;
+}
+
 static void close_link(struct reader *r, void (*drop)(struct reader *inner))
 {
     struct recorded *link = r->link;
@@ -331,4 +373,6 @@ const struct reader_ops reader_trace = {.list = trace_list,
                                         .transmit = trace_transmit,
                                         .end = trace_end,
                                         .disconnect = trace_disconnect,
-                                        .forget = trace_forget};
+                                        .forget = trace_forget,
+                                        .keypad = trace_keypad,
+                                        .enter_pin = trace_enter_pin};

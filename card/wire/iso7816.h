@@ -6,6 +6,7 @@
 #define CARD_WIRE_ISO7816_H
 
 #include "card/base/bytes.h"
+#include "card/base/sha.h"
 #include "card/reader/reader.h"
 
 enum {
@@ -82,6 +83,8 @@ int iso_internal_authenticate(struct reader *r, struct bytes challenge,
 int iso_pso_sign(struct reader *r, struct bytes input, size_t le,
                  struct buf *sig);
 int iso_pso_hash(struct reader *r, struct bytes tlvs);
+/* HASH of what is left: 90 { state, bits so far }, 80 { last block }. */
+int iso_pso_hash_rest(struct reader *r, const struct sha_midstate *midstate);
 /* Data is padding indicator || cryptogram, chained as needed. */
 int iso_pso_decipher(struct reader *r, uint8_t indicator,
                      struct bytes cryptogram, size_t le, struct buf *plain);
@@ -93,5 +96,28 @@ int iso_pso_decipher(struct reader *r, uint8_t indicator,
 struct card_pin_info;
 int iso_pin_block(const struct card_pin_info *info, struct bytes pin,
                   struct buf *out);
+
+/*
+ * Whether the reader's own keypad can enter a PIN as `info` describes it. May
+ * ask the reader, no APDU.
+ */
+bool iso_keypad_fits(struct reader *r, const struct card_pin_info *info);
+
+/*
+ * VERIFY with a PIN: `value`, padded; or with pin->keypad the one entered at
+ * the reader, `value` being ignored. Updates pin->tries_left. Errors as
+ * iso_verify's and iso_pin_block's (nothing sent); at the keypad also
+ * CARD_E_CANCELLED, also when nobody enters it in time: no try is lost.
+ */
+int iso_present_pin(struct reader *r, struct card_pin_info *pin,
+                    struct bytes value);
+
+/*
+ * CHANGE REFERENCE DATA: from `old` to `new`, both padded; or with pin->keypad
+ * both entered at the reader, the new one twice. Nothing is sent if a value is
+ * malformed. Errors and tries as iso_present_pin.
+ */
+int iso_change_pin(struct reader *r, struct card_pin_info *pin,
+                   struct bytes old, struct bytes new);
 
 #endif

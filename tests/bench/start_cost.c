@@ -1,7 +1,7 @@
 /*
  * start_cost CONF_A CONF_B ROUNDS COMMAND [ARG...]: run a command under one
  * OPENSSL_CONF and the other in turn, and print the difference of the median
- * times (B - A) in milliseconds to standard error.
+ * times (B - A) and both of them, in milliseconds, to standard error.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -65,6 +65,7 @@ int main(int argc, char **argv)
         b[i] = run_ms(argv[2], argv + 4);
     }
     /* standard output is the command's */
-    fprintf(stderr, "%.2f\n", median(b, rounds) - median(a, rounds));
+    fprintf(stderr, "%.2f %.2f %.2f\n", median(b, rounds) - median(a, rounds),
+            median(a, rounds), median(b, rounds));
     return 0;
 }

@@ -11,7 +11,7 @@ trap 'echo "story failed: ${BASH_SOURCE[0]##*/} line $LINENO: $BASH_COMMAND"' ER
 work=$story_work
 conf=$top/conf
 PIN=1234
-export LC_ALL=C XDG_STATE_HOME=$work/state
+export LC_ALL=C XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache
 
 # shellcheck source=tests/e2e/world.sh
 . "$top/tests/e2e/world.sh"

@@ -348,6 +348,16 @@ static int no_service(void)
     return card_fail(CARD_E_NO_SERVICE, "sim: the service does not run");
 }
 
+static void list_slot(struct reader_list *out, const struct slot *s)
+{
+    struct bytes atr = s->card->ops->atr(s->card);
+    size_t i = out->count++;
+
+    memcpy(out->names[i], s->name, READER_NAME_MAX);
+    memcpy(out->atr[i], atr.data, atr.len);
+    out->atr_len[i] = atr.len;
+}
+
 static int sim_list(void *io, struct reader_list *out)
 {
     struct sim_world *w = io;
@@ -361,8 +371,7 @@ static int sim_list(void *io, struct reader_list *out)
         rc = card_fail(CARD_E_NO_READER, "sim: no reader");
     for (size_t i = 0; rc == 0 && i < w->slot_count; i++)
         if (w->slots[i].card != NULL)
-            memcpy(out->names[out->count++], w->slots[i].name,
-                   READER_NAME_MAX);
+            list_slot(out, &w->slots[i]);
     if (rc == 0 && out->count == 0)
         rc = card_fail(CARD_E_NO_CARD, "sim: all readers are empty");
     unlock(w);
@@ -461,9 +470,10 @@ static struct timespec deadline_in(unsigned milliseconds)
 }
 
 /* Wait until nobody holds the card. */
-static int wait_for_card(struct sim_world *w, struct link *link)
+static int wait_for_card(struct sim_world *w, struct link *link,
+                         unsigned patience)
 {
-    struct timespec deadline = deadline_in(w->patience);
+    struct timespec deadline = deadline_in(patience);
     int rc;
 
     while ((rc = check_link(w, link)) == 0 && link->slot->owner != NULL)
@@ -484,7 +494,8 @@ static int sim_begin(struct reader *r)
         return card_fail(CARD_E_ARGUMENT, "sim: not connected");
     lock(w);
     w->counts.begins++;
-    rc = wait_for_card(w, link);
+    rc = wait_for_card(w, link,
+                       r->patience_ms != 0 ? r->patience_ms : w->patience);
     if (rc == 0) {
         if (due(&w->intrude_in))
             intrude(link->slot, w->intrusion);

@@ -60,7 +60,8 @@ int world_sign_and_check(struct card_key *key, const char *pem);
 int world_sign_pss_and_check(struct card_key *key, const char *pem);
 /*
  * What a stranger encrypts to the certificate (PKCS#1 v1.5, or OAEP with SHA-1)
- * is decrypted and compared.
+ * is decrypted and compared: another message is CARD_E_STATUS, as implicit
+ * rejection gives one.
  */
 int world_decrypt_and_check(struct card_key *key, const char *pem, bool oaep);
 /* A key agreement with a fresh peer, compared with the peer's own result. */
