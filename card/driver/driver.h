@@ -62,6 +62,7 @@ struct token {
     size_t key_count;
     struct card_cert_info certs[CARD_MAX_CERTS];
     size_t cert_count;
+    bool certs_at_hand; /* once listed, to read them costs nothing */
     struct card_pin_info pins[CARD_MAX_PINS];
     size_t pin_count;
     unsigned listed; /* enum token_list: which arrays are filled */
@@ -170,6 +171,7 @@ extern const struct driver *const driver_table[];
 extern const struct card_id token_pin_id;
 
 extern const struct driver driver_ias;
+extern const struct driver driver_piv;
 extern const struct driver driver_pkcs11;
 
 #endif

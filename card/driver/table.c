@@ -6,5 +6,6 @@
 const struct driver *const driver_table[] = {
     &driver_pkcs11, /* no APDU: it looks at the reader alone */
     &driver_ias,
+    &driver_piv,
     NULL,
 };

@@ -39,6 +39,7 @@ struct reader {
     enum reader_protocol protocol;
     bool extended; /* card and reader announced extended length (T=1 only) */
     bool chaining; /* card announced command chaining */
+    uint8_t channel; /* logical channel of every command: 0 to 3 */
     unsigned budget; /* APDUs this operation may still send (endless cards) */
     unsigned patience_ms; /* connect, begin: for a card others hold; 0: 30 s */
 };

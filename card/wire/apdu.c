@@ -11,6 +11,7 @@ enum {
     CLA_CHAINING = 0x10,  /* first interindustry: one more command comes */
     CLA_SECURE = 0x0C,    /* first interindustry: secure messaging */
     CLA_SECURE_FURTHER = 0x20,
+    CLA_PROPRIETARY = 0x80,
     SHORT_DATA_MAX = 255,
     EXTENDED_DATA_MAX = 2 * CARD_MAX_SIGNATURE, /* the longest: a cryptogram */
     EXTENDED_LE_MAX = 65536,
@@ -86,7 +87,8 @@ static int put_extended(struct buf *out, const struct apdu *cmd)
 static int put_command(struct buf *out, const struct apdu *cmd,
                        const struct reader *r)
 {
-    const uint8_t header[4] = {cmd->cla, cmd->ins, cmd->p1, cmd->p2};
+    const uint8_t header[4] = {cmd->cla | r->channel, cmd->ins, cmd->p1,
+                               cmd->p2};
     bool extend = cmd->data.len > SHORT_DATA_MAX || cmd->le > APDU_LE_MAX;
     int rc;
 
@@ -165,20 +167,33 @@ static int collect(struct exchange *x)
     return buf_put(x->rsp, buf_view(&x->answer));
 }
 
-/* Without the bits for chaining and secure messaging (ISO 7816-4 5.4.1). */
+/*
+ * Without the bits for chaining and secure messaging (ISO 7816-4 5.4.1). Behind
+ * a proprietary command of class 8x GET RESPONSE is the interindustry one: so
+ * OpenSC fetches the answers of all its cards.
+ */
 static uint8_t response_cla(uint8_t cla)
 {
+    if ((cla & 0xE0) == CLA_PROPRIETARY)
+        return 0;
     if ((cla & 0xC0) == 0x40)
         return cla & (uint8_t)~(CLA_CHAINING | CLA_SECURE_FURTHER);
     return cla & (uint8_t)~(CLA_CHAINING | CLA_SECURE);
 }
 
-static int fetch_rest(struct exchange *x, uint8_t cla)
+/* At T=0 the first part itself takes a GET RESPONSE. */
+static bool is_enough(const struct exchange *x, const struct apdu *cmd)
 {
-    struct apdu get = {.cla = response_cla(cla), .ins = INS_GET_RESPONSE};
+    return cmd->first_part && x->collected > 0;
+}
+
+static int fetch_rest(struct exchange *x, const struct apdu *cmd)
+{
+    struct apdu get = {.cla = response_cla(cmd->cla),
+                       .ins = INS_GET_RESPONSE};
     int rc;
 
-    while (sw1(x->sw) == SW_MORE) {
+    while (sw1(x->sw) == SW_MORE && !is_enough(x, cmd)) {
         get.le = sw2_len(x->sw);
         if ((rc = transmit_le(x, &get)) < 0 || (rc = collect(x)) < 0)
             return rc;
@@ -186,6 +201,8 @@ static int fetch_rest(struct exchange *x, uint8_t cla)
             return card_fail(CARD_E_PROTOCOL,
                              "the card promises more and gives nothing");
     }
+    if (sw1(x->sw) == SW_MORE)
+        x->sw = SW_OK;
     return 0;
 }
 
@@ -227,7 +244,7 @@ static int exchange(struct exchange *x, struct apdu cmd)
     }
     if ((rc = collect(x)) < 0)
         return rc;
-    return fetch_rest(x, cmd.cla);
+    return fetch_rest(x, &cmd);
 }
 
 /* The most one answer can hold: what the command's form lets the card send. */

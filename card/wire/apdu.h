@@ -19,6 +19,7 @@ enum {
     INS_INTERNAL_AUTHENTICATE = 0x88,
     INS_SELECT = 0xA4,
     INS_READ_BINARY = 0xB0,
+    INS_READ_RECORD = 0xB2,
     INS_GET_RESPONSE = 0xC0,
     INS_GET_DATA = 0xCA,
     INS_GET_DATA_ODD = 0xCB
@@ -49,11 +50,14 @@ enum {
  *         card announced, else CARD_E_UNSUPPORTED before anything is sent
  *   le    bytes of answer wanted; 0: none wanted, whatever comes is dropped
  *         and a 61xx is not followed (it counts as 9000)
+ *   first_part  what comes with the first answer is enough: the rest that a
+ *         61xx promises is not fetched (and counts as 9000)
  */
 struct apdu {
     uint8_t cla, ins, p1, p2;
     struct bytes data;
     size_t le;
+    bool first_part;
 };
 
 /*

@@ -310,14 +310,14 @@ static int put_empty_block(const struct card_pin_info *info,
     return rc < 0 ? rc : fill(out, end, 0xFF);
 }
 
-static int put_command(const struct card_pin_info *info,
+static int put_command(const struct reader *r, const struct card_pin_info *info,
                        const struct reader_entry *entry, struct buf *out)
 {
     const uint8_t lc = (uint8_t)(entry->modify ? 2 * entry->block
                                                : entry->block);
     const uint8_t header[APDU_HEADER] = {
-        0x00, entry->modify ? INS_CHANGE_REFERENCE_DATA : INS_VERIFY, 0x00,
-        info->ref, lc};
+        r->channel, entry->modify ? INS_CHANGE_REFERENCE_DATA : INS_VERIFY,
+        0x00, info->ref, lc};
     int rc;
 
     if ((rc = buf_put(out, BYTES_OF(header))) < 0 ||
@@ -365,7 +365,7 @@ static int enter_at_keypad(struct reader *r, struct card_pin_info *pin,
         return card_fail(CARD_E_UNSUPPORTED, "the keypad of the reader "
                          "\"%s\" cannot %s this PIN", r->name,
                          modify ? "change" : "enter");
-    if ((rc = put_command(pin, &entry, &template)) < 0)
+    if ((rc = put_command(r, pin, &entry, &template)) < 0)
         return rc;
     entry.command = buf_view(&template);
     pin->tries_left = CARD_TRIES_UNKNOWN;

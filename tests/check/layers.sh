@@ -43,6 +43,9 @@ forbid "$(find card -name '*.[ch]' ! -path card/base/crypto.c \
     "OpenSSL outside card/base/crypto.c, libp11 outside card/pkcs11/module.c"
 forbid "$(find card provider engine -name '*.[ch]' ! -path 'card/pkcs11/*' |
     tr '\n' ' ')" '<p11-kit/' "Cryptoki outside card/pkcs11"
+forbid "$(find card provider engine -name '*.[ch]' \
+    ! -path card/base/inflate.c | tr '\n' ' ')" '<zlib' \
+    "zlib outside card/base/inflate.c"
 forbid "card" '<openssl/(core|provider|engine|store)' \
     "the card layer includes a face's OpenSSL interface"
 forbid "card provider engine" '"(\.\.?/|[^/"]*")' \

@@ -7,9 +7,11 @@
 
 #include "card/error.h"
 #include "tests/sim/cps3.h"
+#include "tests/sim/piv.h"
 
 const struct sim_family sim_families[] = {
     {"cps3", cps3_make},
+    {"piv",  piv_make },
     {NULL,   NULL     },
 };
 

@@ -8,7 +8,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "card/error.h"
 #include "tests/sim/frame.h"
@@ -52,6 +52,56 @@ int sim_keys_add(struct sim_keys *k, const char *dir, const char *name)
 
     if (rc == 0 && (k->key[index] = pki_load_key(dir, name)) == NULL)
         rc = CARD_E_CONFIG;
+    return rc;
+}
+
+static bool fill_small(X509 *x, EVP_PKEY *key, size_t comment)
+{
+    char text[4096] = "";
+    ASN1_IA5STRING *note = ASN1_IA5STRING_new();
+    X509_NAME *name = X509_get_subject_name(x);
+    bool whole = EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519, ok;
+
+    memset(text, '.', comment < sizeof(text) ? comment : sizeof(text) - 1);
+    ok = note != NULL && ASN1_STRING_set(note, text, -1) == 1 &&
+         X509_set_version(x, X509_VERSION_3) == 1 &&
+         ASN1_INTEGER_set(X509_get_serialNumber(x), 4711) == 1 &&
+         ASN1_TIME_set_string(X509_getm_notBefore(x), "20260101000000Z") == 1 &&
+         ASN1_TIME_set_string(X509_getm_notAfter(x), "20460101000000Z") == 1 &&
+         X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                    (const unsigned char *)"TEST small", -1,
+                                    -1, 0) == 1 &&
+         X509_set_issuer_name(x, name) == 1 && X509_set_pubkey(x, key) == 1 &&
+         X509_add1_ext_i2d(x, NID_netscape_comment, note, 0,
+                           X509V3_ADD_DEFAULT) == 1 &&
+         X509_sign(x, key, whole ? NULL : EVP_sha256()) > 0;
+    ASN1_IA5STRING_free(note);
+    return ok;
+}
+
+/* One the key signs for itself, so long; the same each time for RSA keys. */
+int sim_keys_small(struct sim_keys *k, size_t index, size_t len)
+{
+    unsigned char *p;
+    int got = 0, rc = CARD_E_CONFIG;
+
+    for (size_t comment = 1; (size_t)got < len; comment++) {
+        X509 *x = X509_new();
+
+        if (x != NULL && fill_small(x, k->key[index], comment) &&
+            (got = i2d_X509(x, NULL)) > 0 && (size_t)got >= len) {
+            buf_free(&k->cert[index]);
+            rc = buf_new(&k->cert[index], (size_t)got);
+            p = k->cert[index].data;
+            if (rc == 0)
+                k->cert[index].len = (size_t)i2d_X509(x, &p);
+        }
+        X509_free(x);
+        if (got <= 0)
+            return card_fail(CARD_E_CONFIG, "no small certificate");
+        if (len - (size_t)got > 8 && (size_t)got < len)
+            comment += len - (size_t)got - 8;
+    }
     return rc;
 }
 
@@ -122,6 +172,9 @@ static bool run_signing(EVP_PKEY *key, const struct signing *how,
               EVP_PKEY_CTX_set_rsa_padding(ctx, how->padding) == 1) &&
              (how->md == NULL ||
               EVP_PKEY_CTX_set_signature_md(ctx, how->md) == 1) &&
+             (how->padding != RSA_PKCS1_PSS_PADDING ||
+              EVP_PKEY_CTX_set_rsa_pss_saltlen(
+                  ctx, RSA_PSS_SALTLEN_DIGEST) == 1) &&
              EVP_PKEY_sign(ctx, out, len, in.data, in.len) == 1;
     EVP_PKEY_CTX_free(ctx);
     EVP_MD_CTX_free(mctx);

@@ -33,6 +33,11 @@ int sim_keys_add(struct sim_keys *k, const char *dir, const char *name);
  * to cert[count] with no key and counts as one more.
  */
 int sim_keys_add_cert(struct sim_keys *k, const char *dir, const char *name);
+/*
+ * A self-signed certificate of at least that many bytes, and few more, for a
+ * key, instead of the one it came with.
+ */
+int sim_keys_small(struct sim_keys *k, size_t index, size_t len);
 void sim_keys_clear(struct sim_keys *k);
 /* "wrong": none, flip, previous, other. False: not that name or value. */
 bool sim_keys_set(struct sim_keys *k, const char *name, const char *value);

@@ -131,7 +131,7 @@ static void test_exchange_when_61xx_and_no_le_then_done(void **state)
 static void test_get_response_then_class_without_chain_and_sm(void **state)
 {
     static const uint8_t classes[][2] = {{0x01, 0x01}, {0x0D, 0x01},
-                                         {0x80, 0x80}, {0x9C, 0x80},
+                                         {0x80, 0x00}, {0x9C, 0x00},
                                          {0x75, 0x45}, {0xA0, 0xA0}};
     char get[16];
 
