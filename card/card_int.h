@@ -58,7 +58,9 @@ struct card {
     struct pin_memory pins[CARD_MAX_PINS]; /* as token.pins */
     struct buf certs[CARD_MAX_CERTS];      /* DER read so far, as token.certs */
     bool check_identity; /* at the start of the next transaction */
+    /* Guarded by the context's lock. */
     bool by_name;        /* opened because a URI named its driver */
+    unsigned after;      /* drivers of the card that come before, as `asked` */
     char name[CARD_LABEL_MAX + READER_NAME_MAX + 8]; /* for people */
 };
 
@@ -81,12 +83,13 @@ struct card_key {
 /*
  * What is looked for in a reader.
  *   asked     drivers that had their turn: a bit each, by place in the table
+ *   known     those of them that know the card
  *   patience  milliseconds to wait for a card others hold; 0: as long as a use
  */
 struct card_wanted {
     const char *reader;
     const char *driver; /* its name, or NULL: any */
-    unsigned asked;
+    unsigned asked, known;
     unsigned patience;
 };
 
@@ -176,6 +179,9 @@ int key_new_door(struct card *c, struct card_key **out);
 int key_login(struct card_key *key);
 
 /* match.c */
+
+/* A key and a certificate of it have the same iD, and it is not empty. */
+bool match_pair(const struct card_id *a, const struct card_id *b);
 bool match_slot(const struct card_uri *uri, const struct p11_slot_entry *slot);
 bool match_library(const struct card_uri *uri, struct p11_module *module);
 /* C_GetSlotInfo is asked only for a URI that wants it. */

@@ -92,6 +92,12 @@ static bool same_id(const struct card_id *wanted, const struct card_id *actual)
                        bytes_from(actual->data, actual->len));
 }
 
+bool match_pair(const struct card_id *a, const struct card_id *b)
+{
+    return a->len > 0 && bytes_equal(bytes_from(a->data, a->len),
+                                     bytes_from(b->data, b->len));
+}
+
 bool match_key(const struct card_uri *uri, const struct card_key_info *key)
 {
     return same(uri->object, key->label) && same_id(&uri->id, &key->id) &&

@@ -17,10 +17,25 @@
  */
 enum { RANK_HINT, RANK_LIKELY, RANK_REST, RANKS };
 
+/*
+ * Of applications that share cards the first in the table gives its key: what
+ * was seen last does not change that, so a hint at one is a hint at all.
+ */
+static bool is_hinted(const struct driver *d, const struct cache_hint *hint)
+{
+    if (strcmp(hint->driver, d->name) == 0)
+        return true;
+    for (size_t i = 0; d->neighbours && driver_table[i] != NULL; i++)
+        if (driver_table[i]->neighbours &&
+            strcmp(hint->driver, driver_table[i]->name) == 0)
+            return true;
+    return false;
+}
+
 static int rank_of(const struct driver *d, const struct reader *r,
                    const struct cache_hint *hint)
 {
-    if (strcmp(hint->driver, d->name) == 0)
+    if (is_hinted(d, hint))
         return RANK_HINT;
     return d->likely != NULL && d->likely(r) ? RANK_LIKELY : RANK_REST;
 }
@@ -44,7 +59,10 @@ static int ask_rank(struct token *t, struct card_wanted *w,
             continue;
         w->asked |= 1U << i;
         t->driver = d;
-        if ((rc = d->probe(t)) != CARD_E_NOT_MINE)
+        t->seen = rank == RANK_HINT;
+        if ((rc = d->probe(t)) == 0)
+            w->known |= 1U << i;
+        if (rc != CARD_E_NOT_MINE)
             return rc;
         d->close(t);
         t->driver = NULL;
@@ -128,9 +146,10 @@ fail:
 
 static int probe(struct card *c, struct card_wanted *w)
 {
-    int rc = find_driver(c, w);
+    int rc;
 
-    if (rc < 0)
+    c->after = w->known;
+    if ((rc = find_driver(c, w)) < 0)
         return rc;
     snprintf(c->name, sizeof(c->name), "%s in \"%s\"", c->token.title,
              c->reader.name);
@@ -164,14 +183,16 @@ static size_t place_of(const struct driver *driver)
 }
 
 /*
- * Open and perhaps what is wanted. One that was opened by its driver's name is
- * left to be found in its turn, so that names used before change no order.
+ * Open and perhaps what is wanted. One that was opened by its driver's name, or
+ * behind another application of the card, is left to be found in its turn, so
+ * that what was used before changes no order.
  */
 static bool may_be_wanted(const struct card *c, const struct card_wanted *w)
 {
-    return strcmp(c->reader.name, w->reader) == 0 && c->slot == NULL &&
-           is_wanted(w, place_of(c->token.driver)) &&
-           (!c->by_name || w->driver != NULL);
+    if (strcmp(c->reader.name, w->reader) != 0 || c->slot != NULL ||
+        !is_wanted(w, place_of(c->token.driver)))
+        return false;
+    return w->driver != NULL || (!c->by_name && (c->after & ~w->asked) == 0);
 }
 
 /* The open card number `skip` of these, with a reference; NULL: no more. */
@@ -203,6 +224,7 @@ static struct card *find_open(struct card_context *ctx,
         if ((*rc = card_begin_within(c, w->patience)) == 0) {
             card_end(c, READER_LEAVE);
             w->asked |= 1U << place_of(c->token.driver);
+            w->known |= 1U << place_of(c->token.driver);
             return c;
         }
         card_unref(c);
@@ -233,6 +255,10 @@ static struct card *share(struct card_context *ctx, struct card *fresh)
             break;
     if (c != NULL) {
         c->refs++;
+        if (!fresh->by_name) { /* now its turn is known */
+            c->by_name = false;
+            c->after = fresh->after;
+        }
     } else {
         fresh->next = ctx->cards;
         ctx->cards = fresh;
@@ -255,7 +281,7 @@ int card_open(struct card_context *ctx, struct card_wanted *w,
         return 0;
     }
     if (rc == CARD_E_BUSY)
-        return rc;
+        return card_fail_in(rc, "reader \"%s\"", w->reader);
     if ((c = create(ctx)) == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
     snprintf(c->reader.name, sizeof(c->reader.name), "%s", w->reader);

@@ -201,6 +201,15 @@ int search_name_pin(const struct card_search *s, struct card_key *key)
     return 0;
 }
 
+bool search_forget_cert(struct search_entry *e)
+{
+    if (e->kind == CARD_KIND_CERT || e->cert == NO_INDEX ||
+        e->card->token.driver->read_public == NULL)
+        return false;
+    e->cert = NO_INDEX;
+    return true;
+}
+
 int search_read_public(struct search_entry *e)
 {
     struct token *t = &e->card->token;
@@ -267,6 +276,19 @@ static int hand_out_key(const struct card_search *s,
     return 0;
 }
 
+/* A certificate that was listed may turn out to be missing. */
+static int read_object(struct search_entry *e, struct bytes *cert)
+{
+    int rc = CARD_E_NOT_FOUND;
+
+    if (e->cert != NO_INDEX)
+        rc = read_cert(e->card, (size_t)e->cert, cert);
+    if (e->cert == NO_INDEX ||
+        (rc == CARD_E_NOT_FOUND && search_forget_cert(e)))
+        rc = read_public(e);
+    return rc;
+}
+
 static int hand_out(const struct card_search *s, struct search_entry *e,
                     struct card_object *out)
 {
@@ -275,10 +297,7 @@ static int hand_out(const struct card_search *s, struct search_entry *e,
     memset(out, 0, sizeof(*out));
     out->kind = e->kind;
     out->label = e->label;
-    rc = e->cert != NO_INDEX
-             ? read_cert(e->card, (size_t)e->cert, &out->cert)
-             : read_public(e);
-    if (rc < 0)
+    if ((rc = read_object(e, &out->cert)) < 0)
         return rc;
     if (e->kind != CARD_KIND_CERT)
         return hand_out_key(s, e, out->cert, &out->key);

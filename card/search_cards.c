@@ -10,27 +10,11 @@ enum { PATIENCE_MS = 500 }; /* for one of several cards, when others hold it */
 
 /* ---- one card ------------------------------------------------------------ */
 
-/* A key and its certificate have the same iD, and it is not empty. */
-static bool is_pair(const struct card_id *a, const struct card_id *b)
-{
-    return a->len > 0 && bytes_equal(bytes_from(a->data, a->len),
-                                     bytes_from(b->data, b->len));
-}
-
-/* The certificate of a key: a card may hold none. */
-static int cert_of_key(const struct token *t, const struct card_key_info *key)
-{
-    for (size_t i = 0; i < t->cert_count; i++)
-        if (is_pair(&t->certs[i].id, &key->id))
-            return (int)i;
-    return NO_INDEX;
-}
-
 static const struct card_key_info *key_of_cert(const struct token *t,
                                                const struct card_cert_info *c)
 {
     for (size_t i = 0; i < t->key_count; i++)
-        if (is_pair(&t->keys[i].id, &c->id))
+        if (match_pair(&t->keys[i].id, &c->id))
             return &t->keys[i];
     return NULL;
 }
@@ -48,6 +32,28 @@ static int names_match(const struct card_search *s, struct card *c, int cert,
     if ((rc = card_cert(c, (size_t)cert, &der)) == 0)
         *match = match_names(&s->uri, der);
     return search_is_objects_fault(rc) ? 0 : rc;
+}
+
+/*
+ * The certificate of a key that the URI means, the first in order; a card may
+ * hold none.
+ */
+static int find_cert(const struct card_search *s, struct card *c,
+                     const struct search_order *order,
+                     const struct card_key_info *key, int *cert, bool *match)
+{
+    const struct token *t = &c->token;
+    int rc;
+
+    *cert = NO_INDEX;
+    for (size_t i = 0; i < t->cert_count; i++) {
+        if (!match_pair(&t->certs[order->cert[i]].id, &key->id))
+            continue;
+        *cert = (int)order->cert[i];
+        if ((rc = names_match(s, c, *cert, match)) < 0 || *match)
+            return rc;
+    }
+    return *cert == NO_INDEX ? names_match(s, c, NO_INDEX, match) : 0;
 }
 
 static int add_key_as(struct card_search *s, struct card *c,
@@ -71,16 +77,17 @@ static int add_key_as(struct card_search *s, struct card *c,
  * A key without a certificate is of use only where the card tells its public
  * half.
  */
-static int add_key(struct card_search *s, struct card *c, size_t i)
+static int add_key(struct card_search *s, struct card *c,
+                   const struct search_order *order,
+                   const struct card_key_info *key)
 {
-    const struct card_key_info *key = &c->token.keys[i];
-    int cert = cert_of_key(&c->token, key), rc;
     bool match;
+    int cert, rc;
 
-    if (!match_key(&s->uri, key) ||
-        (cert == NO_INDEX && c->token.driver->read_public == NULL))
+    if (!match_key(&s->uri, key))
         return 0;
-    if ((rc = names_match(s, c, cert, &match)) < 0 || !match)
+    if ((rc = find_cert(s, c, order, key, &cert, &match)) < 0 || !match ||
+        (cert == NO_INDEX && c->token.driver->read_public == NULL))
         return rc;
     if ((rc = add_key_as(s, c, CARD_KIND_PRIVATE, key, cert)) < 0)
         return rc;
@@ -114,29 +121,39 @@ static unsigned use_rank(const struct card_key_info *key)
     return 3;
 }
 
-static int add_objects(struct card_search *s, struct card *c)
+/* NULL: of no key. */
+static int add_certs_of(struct card_search *s, struct card *c,
+                        const struct search_order *order,
+                        const struct card_key_info *key)
 {
     const struct token *t = &c->token;
     int rc;
 
-    for (unsigned rank = 0; rank <= 3; rank++)
-        for (size_t i = 0; i < t->key_count; i++) {
-            const struct card_key_info *key = &t->keys[i];
-
-            if (use_rank(key) != rank)
-                continue;
-            if ((rc = add_key(s, c, i)) < 0)
-                return rc;
-            for (size_t j = 0; j < t->cert_count; j++)
-                if (key_of_cert(t, &t->certs[j]) == key &&
-                    (rc = add_cert(s, c, j)) < 0)
-                    return rc;
-        }
-    for (size_t j = 0; j < t->cert_count; j++)
-        if (key_of_cert(t, &t->certs[j]) == NULL &&
-            (rc = add_cert(s, c, j)) < 0)
+    for (size_t i = 0; i < t->cert_count; i++)
+        if (key_of_cert(t, &t->certs[order->cert[i]]) == key &&
+            (rc = add_cert(s, c, order->cert[i])) < 0)
             return rc;
     return 0;
+}
+
+static int add_objects(struct card_search *s, struct card *c)
+{
+    const struct token *t = &c->token;
+    struct search_order order;
+    int rc;
+
+    if ((rc = search_make_order(c, &order)) < 0)
+        return rc;
+    for (unsigned rank = 0; rank <= 3; rank++)
+        for (size_t i = 0; i < t->key_count; i++) {
+            const struct card_key_info *key = &t->keys[order.key[i]];
+
+            if (use_rank(key) == rank &&
+                ((rc = add_key(s, c, &order, key)) < 0 ||
+                 (rc = add_certs_of(s, c, &order, key)) < 0))
+                return rc;
+        }
+    return add_certs_of(s, c, &order, NULL);
 }
 
 /* A private key will need its PIN's record: one SELECT less than later. */
@@ -155,21 +172,6 @@ static void drop_entry(struct card_search *s, size_t i)
 }
 
 /*
- * A certificate that was listed is not on the card: nor is its key, unless the
- * card tells the public half.
- */
-static void forget_cert(struct card_search *s, size_t i)
-{
-    struct search_entry *e = &s->entries[i];
-
-    if (e->kind != CARD_KIND_CERT && e->cert != NO_INDEX &&
-        e->card->token.driver->read_public != NULL)
-        e->cert = NO_INDEX;
-    else
-        drop_entry(s, i);
-}
-
-/*
  * The first will be wanted: it is read while the application is selected, and
  * is there for sure, so that two cards that match really do.
  */
@@ -185,7 +187,8 @@ static int read_first(struct card_search *s, size_t first)
                                  : search_read_public(e);
         if (rc != CARD_E_NOT_FOUND)
             break;
-        forget_cert(s, first);
+        if (!search_forget_cert(e))
+            drop_entry(s, first);
         rc = 0;
     }
     return search_is_objects_fault(rc) ? 0 : rc;
@@ -250,7 +253,8 @@ static bool goes_on(const struct card_search *s, const struct card *c,
 static int search_reader(struct card_search *s, const char *reader,
                          unsigned patience)
 {
-    struct card_wanted w = {reader, s->uri.driver, 0, patience};
+    struct card_wanted w = {
+        .reader = reader, .driver = s->uri.driver, .patience = patience};
     size_t first = s->count;
     bool more = true;
     struct card *c;
@@ -342,22 +346,28 @@ static bool is_complete(const struct card_search *s)
 }
 
 /*
- * Each in turn; one that another program holds is left aside, unless it is the
- * only one. *busy gets those.
+ * Each in turn; those that other programs hold are left aside for *busy, if it
+ * is not NULL. Else the first of them is waited for as long as for any use, and
+ * the others not that long again.
  */
 static size_t visit(struct card_search *s, const struct reader_list *list,
-                    const size_t *order, size_t count, unsigned patience,
-                    size_t *busy, struct failure *failure)
+                    const size_t *order, size_t count, size_t *busy,
+                    struct failure *failure)
 {
+    unsigned patience = busy != NULL ? PATIENCE_MS : 0;
     size_t busy_count = 0;
-    int rc;
 
     for (size_t i = 0; i < count && !is_complete(s); i++) {
-        rc = search_reader(s, list->names[order[i]], patience);
-        if (rc == CARD_E_BUSY && patience != 0)
+        int rc = search_reader(s, list->names[order[i]], patience);
+
+        if (rc == CARD_E_BUSY)
+            patience = PATIENCE_MS;
+        if (rc == CARD_E_BUSY && busy != NULL) {
+            card_log(s->context, "%s", card_error_sentence());
             busy[busy_count++] = order[i];
-        else if (rc < 0)
+        } else if (rc < 0) {
             remember(s, failure, rc);
+        }
     }
     return busy_count;
 }
@@ -396,9 +406,8 @@ int search_cards(struct card_search *s)
     count = order_readers(s, &list, order);
     for (size_t i = 0; i < count; i++)
         search_note(s->seen, list.names[order[i]]);
-    count = visit(s, &list, order, count, count > 1 ? PATIENCE_MS : 0, busy,
-                  &failure);
+    count = visit(s, &list, order, count, count > 1 ? busy : NULL, &failure);
     if (s->count == 0 || may_be_meant(s, CARD_E_BUSY))
-        visit(s, &list, busy, count, 0, NULL, &failure);
+        visit(s, &list, busy, count, NULL, &failure);
     return conclude(s, &failure);
 }

@@ -67,10 +67,31 @@ int search_check_one_card(const struct card_search *s);
 void search_forget_hidden(struct card_search *s);
 
 /*
+ * A certificate that was listed is not on the card: nor is its key (false),
+ * unless the card tells the public half.
+ */
+bool search_forget_cert(struct search_entry *e);
+
+/*
  * Inside a transaction: a key's public half from the card itself, kept in
  * e->der; nothing for what has it already. CARD_E_NOT_FOUND.
  */
 int search_read_public(struct search_entry *e);
+
+/* search_order.c: the order in which objects of a card are given. */
+
+/* Indices of the token's certificates and keys. */
+struct search_order {
+    size_t cert[CARD_MAX_CERTS];
+    size_t key[CARD_MAX_KEYS];
+};
+
+/*
+ * The newest valid certificate of a key before its others, an expired one last;
+ * keys and certificates of different keys likewise, where the card has its
+ * certificates at hand. Inside a transaction: may read certificates.
+ */
+int search_make_order(struct card *c, struct search_order *out);
 
 /* search_cards.c: cards in readers. */
 int search_cards(struct card_search *s);

@@ -120,6 +120,32 @@ bool crypto_cert_has_common_name(struct bytes cert, enum crypto_name which,
     return found;
 }
 
+static bool seconds_of(const ASN1_TIME *time, int64_t *out)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days, seconds;
+    bool ok = epoch != NULL &&
+              ASN1_TIME_diff(&days, &seconds, epoch, time) == 1;
+
+    if (ok)
+        *out = (int64_t)days * 86400 + seconds;
+    ASN1_TIME_free(epoch);
+    return ok;
+}
+
+bool crypto_cert_dates(struct bytes cert, struct crypto_dates *out)
+{
+    X509 *x = parse_cert(NULL, cert);
+    bool ok;
+
+    ERR_set_mark();
+    ok = x != NULL && seconds_of(X509_get0_notBefore(x), &out->not_before) &&
+         seconds_of(X509_get0_notAfter(x), &out->not_after);
+    ERR_pop_to_mark();
+    X509_free(x);
+    return ok;
+}
+
 int crypto_derive(struct crypto *crypto, struct bytes input,
                   struct buf *out)
 {
@@ -163,6 +189,44 @@ int crypto_hash(struct crypto *crypto, enum card_hash hash, struct bytes data,
         return card_fail(CARD_E_MEMORY, "libcrypto: %s failed",
                          hash_name(hash));
     rc = buf_put(out, bytes_from(value, hash_len(hash)));
+    memory_wipe(value, sizeof(value));
+    return rc;
+}
+
+static bool update_repeated(EVP_MD_CTX *ctx, struct bytes data, size_t count)
+{
+    bool ok = EVP_DigestUpdate(ctx, data.data, data.len) == 1;
+
+    for (size_t done = data.len; ok && done < count; done += data.len) {
+        if (data.len > count - done)
+            data.len = count - done;
+        ok = EVP_DigestUpdate(ctx, data.data, data.len) == 1;
+    }
+    return ok;
+}
+
+int crypto_hash_repeated(struct crypto *crypto, enum card_hash hash,
+                         struct bytes data, size_t count, struct buf *out)
+{
+    uint8_t value[CARD_MAX_HASH];
+    EVP_MD *md;
+    EVP_MD_CTX *ctx;
+    int rc;
+
+    if (hash == CARD_HASH_NONE || data.len == 0)
+        return card_fail(CARD_E_ARGUMENT, "no hash is named, or no data");
+    md = EVP_MD_fetch(own_libctx(crypto), hash_name(hash), NULL);
+    ctx = EVP_MD_CTX_new();
+    if (md == NULL || ctx == NULL ||
+        EVP_DigestInit_ex2(ctx, md, NULL) != 1 ||
+        !update_repeated(ctx, data, count) ||
+        EVP_DigestFinal_ex(ctx, value, NULL) != 1)
+        rc = card_fail(CARD_E_MEMORY, "libcrypto: %s failed",
+                       hash_name(hash));
+    else
+        rc = buf_put(out, bytes_from(value, hash_len(hash)));
+    EVP_MD_CTX_free(ctx);
+    EVP_MD_free(md);
     memory_wipe(value, sizeof(value));
     return rc;
 }

@@ -22,6 +22,14 @@ enum crypto_name { CRYPTO_SUBJECT, CRYPTO_ISSUER };
 bool crypto_cert_has_common_name(struct bytes cert, enum crypto_name which,
                                  const char *text);
 
+/* Seconds since 1970. */
+struct crypto_dates {
+    int64_t not_before, not_after;
+};
+
+/* When a certificate is valid. False: it does not parse. */
+bool crypto_cert_dates(struct bytes cert, struct crypto_dates *out);
+
 /*
  * Bytes derived from a secret of this context and `input` (HMAC-SHA-256 in
  * counter mode), filling `out` to its capacity.
@@ -32,6 +40,12 @@ int crypto_derive(struct crypto *crypto, struct bytes input,
 /* Append the hash of `data`. CARD_E_ARGUMENT: no hash. CARD_E_BUFFER. */
 int crypto_hash(struct crypto *crypto, enum card_hash hash, struct bytes data,
                 struct buf *out);
+/*
+ * The same over `data` again and again, cut after `count` bytes, but at least
+ * once whole: iterated and salted S2K (RFC 9580 3.7.1.3).
+ */
+int crypto_hash_repeated(struct crypto *crypto, enum card_hash hash,
+                         struct bytes data, size_t count, struct buf *out);
 /*
  * XOR the mask that MGF1 makes of `seed` (RFC 8017 B.2.1; at most
  * CARD_MAX_SIGNATURE bytes) into the bytes that are in `data`. As crypto_hash.

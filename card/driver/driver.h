@@ -66,6 +66,7 @@ struct token {
     struct card_pin_info pins[CARD_MAX_PINS];
     size_t pin_count;
     unsigned listed; /* enum token_list: which arrays are filled */
+    bool seen;       /* cards with its ATR were this driver's: perhaps cached */
     bool selected;   /* the application is surely the current one */
     struct cache_card *cache; /* public content kept of this card, lent; NULL */
     bool hidden;     /* private objects are seen only after login */
@@ -171,6 +172,7 @@ extern const struct driver *const driver_table[];
 extern const struct card_id token_pin_id;
 
 extern const struct driver driver_ias;
+extern const struct driver driver_openpgp;
 extern const struct driver driver_piv;
 extern const struct driver driver_pkcs11;
 

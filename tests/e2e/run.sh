@@ -1,6 +1,7 @@
 #!/bin/bash
 # run.sh BUILD [STORY...]: run end-to-end stories (all of them by default), each
-# with a pcscd, a reader and a card of its own.
+# with a pcscd and two readers of its own, or as many as a line "# readers: N"
+# in it says.
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit
 top=$(cd "$here/../.." && pwd)
@@ -47,6 +48,8 @@ run_story()
     export UBSAN_OPTIONS=log_path=$work/sanitizer:print_stacktrace=1
     LSAN_OPTIONS=exitcode=0:suppressions=$top/tests/e2e/lsan.supp:print_suppressions=0
     export LSAN_OPTIONS
+    SIM_READERS=$(sed -n 's/^# readers: //p' "$here/$1.sh")
+    export SIM_READERS
     # No terminal to ask at, unless the story makes one.
     setsid --wait bash -c '. "$1" && enter_world bash "$2"' - \
         "$here/world.sh" "$here/$1.sh" >"$work/output" 2>&1

@@ -1,5 +1,6 @@
-# The world of a story: pcscd, virtual readers "Sim 0 00 00" and "Sim 1 00 00",
-# and simulated cards, inside the namespaces that tests/sim/netns.sh made.
+# The world of a story: pcscd, virtual readers "Sim 0 00 00", "Sim 1 00 00" (two,
+# or as many as SIM_READERS says), and simulated cards, inside the namespaces
+# that tests/sim/netns.sh made.
 # Wants top, build and work.
 #
 # shellcheck shell=bash
@@ -12,7 +13,7 @@ world_pids=()
 enter_world()
 {
     VPCD_LIB=$top/build/deps/vpcd/usr/lib/pcsc/drivers/serial/libifdvpcd.so \
-        SIM_READERS=2 "$top/tests/sim/netns.sh" "$@"
+        SIM_READERS=${SIM_READERS:-2} "$top/tests/sim/netns.sh" "$@"
 }
 
 # --- Cards: "one" and "other" -------------------------------------------------

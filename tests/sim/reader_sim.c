@@ -378,17 +378,20 @@ static int sim_list(void *io, struct reader_list *out)
     return rc;
 }
 
-/* T=1 if the first TD byte of the ATR says so (ISO 7816-3, 8.2.3). */
+/* T=1 if any TD byte of the ATR offers it (ISO 7816-3, 8.2.3), as pcscd does. */
 static enum reader_protocol protocol_of(struct bytes atr)
 {
-    size_t td = 2;
+    size_t td = 1; /* T0 announces as TDs do */
 
-    if (atr.len < 2 || !(atr.data[1] & 0x80))
-        return READER_T0;
-    for (unsigned bit = 0x10; bit < 0x80; bit <<= 1)
-        if (atr.data[1] & bit)
-            td++;
-    return td < atr.len && (atr.data[td] & 0x0F) == 1 ? READER_T1 : READER_T0;
+    while (td < atr.len && (atr.data[td] & 0x80) != 0) {
+        unsigned here = atr.data[td] >> 4;
+
+        for (; here != 0; here >>= 1)
+            td += here & 1;
+        if (td < atr.len && (atr.data[td] & 0x0F) == 1)
+            return READER_T1;
+    }
+    return READER_T0;
 }
 
 static int open_link(struct reader *r, struct slot *s)
