@@ -40,10 +40,13 @@ static int rank_of(const struct driver *d, const struct reader *r,
     return d->likely != NULL && d->likely(r) ? RANK_LIKELY : RANK_REST;
 }
 
+/* Beside an application that is known only those are that share cards. */
 static bool is_wanted(const struct card_wanted *w, size_t i)
 {
-    return (w->asked & 1U << i) == 0 &&
-           (w->driver == NULL || strcmp(w->driver, driver_table[i]->name) == 0);
+    const struct driver *d = driver_table[i];
+
+    return (w->asked & 1U << i) == 0 && (w->known == 0 || d->neighbours) &&
+           (w->driver == NULL || strcmp(w->driver, d->name) == 0);
 }
 
 /* CARD_E_NOT_MINE: none of that rank. */

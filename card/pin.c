@@ -115,7 +115,7 @@ static int check_mark(const struct card *c, const struct card_pin_info *pin)
 
 /*
  * The mark is set before the PIN goes out, for a program that is ended there,
- * and stays if the PIN was wrong; a mark from before goes by the right one only.
+ * and stays if the PIN was wrong; one from before goes by the right PIN only.
  */
 static int verify_silent(struct card *c, struct card_pin_info *pin,
                          struct bytes value, bool stored)

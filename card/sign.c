@@ -183,6 +183,8 @@ static int run_sign(struct card_key *key, struct key_use *use)
         rc = crypto_check_signature(key->card->context->crypto,
                                     buf_view(&key->public), use->tbs,
                                     buf_view(use->out));
+    if (rc == CARD_E_SELF_CHECK) /* a public half that was kept may be old */
+        cache_card_forget(key->card->token.cache);
     if (rc < 0)
         buf_wipe(use->out);
     return rc;

@@ -9,7 +9,8 @@
  * The state left by the last use is trusted once: no SELECT, no VERIFY. If
  * another program moved the card since, it refuses, or signs with another key,
  * which the check finds; then all is done again from the start. A PIN never
- * goes out on trust: VERIFY always follows a SELECT in its own transaction.
+ * goes out on trust: VERIFY always follows a SELECT in its own transaction, or
+ * an answer that only the right application can have given.
  */
 static bool trust_state(struct card_key *key, const struct card_pin_info *pin)
 {

@@ -86,7 +86,7 @@ struct driver {
      * time, without a transaction, while the PIN is verified.
      */
     bool concurrent;
-    /* Applications of this kind share cards: another may be beside it. */
+    /* Shares cards with others that do: those are looked for beside it. */
     bool neighbours;
     /*
      * The ATR suggests this family: it is asked before the others. NULL: no
@@ -171,6 +171,7 @@ extern const struct driver *const driver_table[];
 /* The authId of a PKCS#11 token's user PIN, which guards all its keys. */
 extern const struct card_id token_pin_id;
 
+extern const struct driver driver_cps4;
 extern const struct driver driver_ias;
 extern const struct driver driver_openpgp;
 extern const struct driver driver_piv;

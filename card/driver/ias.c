@@ -1,10 +1,11 @@
 /*
- * IAS ECC 1.0.1 cards; so far the French health professional's card CPS3 in
- * contact. Implements the European card for e-Services and National e-ID
- * applications' technical specification 1.0.1 as far as these cards show it,
- * ISO 7816-4/-8 for commands and ISO 7816-15 for the directories.
+ * IAS ECC 1.0.1 cards: the French health professional's card CPS3, contact
+ * and contactless, and those of other makers (ias_cards.c). Implements the
+ * European card for e-Services and National e-ID applications' technical
+ * specification 1.0.1 as far as these cards show it, ISO 7816-4/-8 for commands
+ * and ISO 7816-15 for the directories.
  */
-#include "card/driver/p15_token.h"
+#include "card/driver/ias.h"
 
 #include <stdlib.h>
 #include <stdio.h>
@@ -14,114 +15,400 @@
 #include "card/wire/iso7816.h"
 #include "card/wire/tlv.h"
 
-enum { IAS_CHUNK = 231 }; /* bytes a READ BINARY: what all makers bear (E7) */
-
-/* Algorithm references of MSE tag 80. */
 enum {
-    IAS_ALG_AUTH = 0x02,        /* PKCS#1 v1.5 over a DigestInfo */
-    IAS_ALG_SHA1_RSA = 0x12,
-    IAS_ALG_SHA256_RSA = 0x42,
-    IAS_ALG_DECIPHER = 0x1A,
-    IAS_ALG_SHA1 = 0x10,
-    IAS_ALG_SHA256 = 0x40
+    SELECT_MF = 0x00,
+    SELECT_CHILD = 0x01, /* P1: a DF under the current one; Oberthur's EFs */
+    BY_SFI = 0x80,       /* P1 of READ BINARY */
+    SFI_SN = 0x1C,
+    MAX_APPS = 8
 };
 
-static const uint8_t cps3_history[] = {0x12, 0x25, 0x00, 0x64, 0x80};
-static const uint8_t cps3_aid[] = {0xE8, 0x28, 0xBD, 0x08, 0x0F, 0x80, 0x25,
-                                   0x00, 0x00, 0x01, 0xFF, 0x00, 0x10};
-static const uint8_t root_aid[] = {0x80, 0x25, 0x00, 0x00,
-                                   0x01, 0xFF, 0x01, 0x00};
 static const uint8_t path_mf[] = {0x3F, 0x00};
 static const uint8_t path_sn[] = {0x3F, 0x00, 0xD0, 0x03};
+static const uint8_t path_update[] = {0x3F, 0x00, 0xD0, 0x10};
+static const uint8_t path_dir[] = {0x3F, 0x00, 0x2F, 0x00};
+static const uint8_t path_atr[] = {0x3F, 0x00, 0x2F, 0x01};
+static const uint8_t rid_iso15[] = {0xE8, 0x28, 0xBD, 0x08, 0x0F};
 
-struct ias {
-    struct p15_token p15; /* first */
-    bool no_sdo;       /* the card holds no PIN objects: VERIFY alone tells */
-    bool hash_on_card; /* it refused a finished hash: it wants the midstate */
-};
-
-/* ---- recognition ------------------------------------------------------- */
-
-/*
- * CPS3: country code 250 and pre-issuing data in the historical bytes; where
- * a CPS4 has "04 01" within the four bytes that follow, it is another card.
- */
-static bool atr_is_cps3(const struct reader *r)
+static bool is(const struct ias *ias, enum ias_quirk quirk)
 {
-    struct bytes atr = bytes_from(r->atr, r->atr_len);
-    struct bytes mark = BYTES_OF(cps3_history);
-
-    for (; atr.len >= mark.len + 4; atr.data++, atr.len--) {
-        const uint8_t *maker = atr.data + mark.len;
-
-        if (bytes_start_with(atr, mark))
-            return !(maker[0] == 0x04 && maker[1] == 0x01) &&
-                   !(maker[1] == 0x04 && maker[2] == 0x01);
-    }
-    return false;
+    return (ias->card->quirks & (unsigned)quirk) != 0;
 }
 
-/*
- * Eight BCD digits after the issuer's five bytes; what is not of that form is
- * shown as hex, whole.
- */
-static void format_serial(struct bytes value, struct token *t)
+static struct bytes path_view(const struct card_path *path)
 {
-    struct bytes digits = value;
-    struct bytes issuer;
-
-    if (value.len == 10 && bytes_take(&digits, 5, &issuer))
-        digits.len = 4;
-    bytes_to_hex(digits, t->serial, sizeof(t->serial));
+    return bytes_from(path->data, path->len);
 }
 
-/* EF.SN: 5A LL value. On a CPS3 twelve bytes, so they are asked for at once. */
-static int read_serial(struct token *t)
+/* ---- where the card is --------------------------------------------------- */
+
+/* Makers differ in what P2 a SELECT by name bears. */
+static int select_aid(struct token *t, const struct card_path *aid)
 {
-    uint8_t space[64];
-    struct buf sn = BUF_ON(space);
-    struct bytes cursor;
-    struct tlv tlv;
+    static const uint8_t p2[] = {SELECT_FCP, SELECT_NO_ANSWER, 0x00};
+    struct ias *ias = t->priv;
+    int rc = CARD_E_STATUS;
+
+    t->selected = ias->at_mf = false;
+    if (is(ias, IAS_CPS))
+        return iso_select(t->reader, SELECT_NAME, SELECT_NO_ANSWER,
+                          path_view(aid), NULL);
+    for (size_t i = 0; i < nitems(p2) && rc == CARD_E_STATUS; i++)
+        rc = iso_select(t->reader, SELECT_NAME, p2[i], path_view(aid), NULL);
+    return rc;
+}
+
+/* Another application has the card, which knows none of our commands. */
+static int leave_other(struct token *t)
+{
+    struct ias *ias = t->priv;
+    int rc;
+
+    if (ias->root.len == 0)
+        return CARD_E_STATUS;
+    rc = select_aid(t, &ias->root);
+    ias->at_mf = rc == 0;
+    return rc;
+}
+
+int ias_enter_mf(struct token *t)
+{
+    struct ias *ias = t->priv;
     int rc;
 
     t->selected = false;
-    if ((rc = iso_select(t->reader, SELECT_PATH, SELECT_FCP,
-                         BYTES_OF(path_sn), NULL)) < 0 ||
-        (rc = iso_read_binary(t->reader, 0, 12, IAS_CHUNK, &sn)) < 0)
+    rc = iso_select(t->reader, is(ias, IAS_CPS) ? SELECT_PATH : SELECT_MF,
+                    is(ias, IAS_MF_WITH_FCP) ? SELECT_FCP : SELECT_NO_ANSWER,
+                    BYTES_OF(path_mf), NULL);
+    ias->at_mf = rc == 0;
+    if (ias_refused(rc) && leave_other(t) == 0)
+        return 0;
+    return rc;
+}
+
+/* An EF below the current DF. */
+static int select_ef(struct token *t, struct bytes path)
+{
+    struct ias *ias = t->priv;
+    uint8_t p1 = path.len != 2                ? SELECT_PATH
+                 : is(ias, IAS_EF_BY_P1_01) ? SELECT_CHILD
+                                              : SELECT_FID;
+
+    return iso_select(t->reader, p1,
+                      is(ias, IAS_NO_FCP) ? SELECT_NO_ANSWER : SELECT_FCP,
+                      path, NULL);
+}
+
+/* `path` starts with 3F00. The DF of what is found is the current one then. */
+static int select_from_mf(struct token *t, struct bytes path)
+{
+    struct ias *ias = t->priv;
+    struct bytes mf, below = path;
+    int rc;
+
+    bytes_take(&below, sizeof(path_mf), &mf);
+    t->selected = false;
+    if (!is(ias, IAS_CPS)) {
+        if ((rc = ias_enter_mf(t)) == 0)
+            rc = select_ef(t, below);
+    } else {
+        rc = select_ef(t, path);
+        if ((rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED) &&
+            leave_other(t) == 0)
+            rc = select_ef(t, path);
+    }
+    if (rc == 0)
+        ias->at_mf = below.len == 2;
+    return rc;
+}
+
+/* ---- the application ----------------------------------------------------- */
+
+static int read_from_mf(struct token *t, struct bytes path, struct buf *file)
+{
+    int rc = select_from_mf(t, path);
+
+    file->len = 0;
+    return rc < 0 ? rc : iso_read_file(t->reader, IAS_CHUNK, file);
+}
+
+/* EF.ATR: 4F, behind a category byte and perhaps a 00. */
+static void find_root(struct ias *ias, struct bytes file)
+{
+    struct bytes category;
+    struct tlv tlv;
+
+    while (file.len > 0 && (file.data[0] == 0x80 || file.data[0] == 0x00))
+        bytes_take(&file, 1, &category);
+    if (!tlv_find(file, 0x4F, &tlv) || tlv.value.len == 0 ||
+        tlv.value.len > sizeof(ias->root.data))
+        return;
+    memcpy(ias->root.data, tlv.value.data, tlv.value.len);
+    ias->root.len = tlv.value.len;
+}
+
+static const struct ias_app *known_app(const struct card_path *aid)
+{
+    const struct ias_app *app;
+    struct card_path known;
+
+    for (app = ias_apps; app->aid != NULL; app++)
+        if (ias_aid(app->aid, &known) == 0 &&
+            bytes_equal(path_view(&known), path_view(aid)))
+            break;
+    return app;
+}
+
+static int try_app(struct token *t, const struct card_path *aid)
+{
+    struct ias *ias = t->priv;
+    int rc = select_aid(t, aid);
+
+    if (rc < 0)
         return rc;
-    cursor = buf_view(&sn);
-    if (!tlv_next_is(&cursor, 0x5A, &tlv) || tlv.value.len == 0)
-        return card_fail(CARD_E_PROTOCOL, "EF.SN holds no serial number");
-    format_serial(tlv.value, t);
+    ias->aid = *aid;
+    ias->pin_len = known_app(aid)->pin_len;
+    t->selected = true;
     return 0;
 }
 
-static const struct p15_dialect ias_dialect;
+static int try_listed(struct token *t, struct bytes file)
+{
+    struct p15_app apps[MAX_APPS];
+    size_t count = 0;
+    int rc = CARD_E_NOT_FOUND;
 
-static int make_priv(struct token *t)
+    p15_parse_dir(file, apps, nitems(apps), &count);
+    for (size_t i = 0; i < count && ias_refused(rc); i++)
+        if (bytes_start_with(path_view(&apps[i].aid), BYTES_OF(rid_iso15)) ||
+            known_app(&apps[i].aid)->aid != NULL)
+            rc = try_app(t, &apps[i].aid);
+    return rc;
+}
+
+static int try_known(struct token *t)
+{
+    struct card_path aid;
+    int rc = CARD_E_NOT_FOUND;
+
+    for (const struct ias_app *app = ias_apps;
+         app->aid != NULL && ias_refused(rc); app++)
+        if ((rc = ias_aid(app->aid, &aid)) == 0)
+            rc = try_app(t, &aid);
+    return rc;
+}
+
+/*
+ * EF.ATR names the root application, where the row does not; EF.DIR the
+ * applications in it. Either may be missing.
+ */
+static int find_application(struct token *t)
+{
+    struct ias *ias = t->priv;
+    uint8_t space[1024];
+    struct buf file = BUF_ON(space);
+    int rc;
+
+    if (ias->root.len == 0 &&
+        (rc = read_from_mf(t, BYTES_OF(path_atr), &file)) == 0)
+        find_root(ias, buf_view(&file));
+    else if (ias->root.len == 0 && !ias_refused(rc))
+        return rc;
+    rc = read_from_mf(t, BYTES_OF(path_dir), &file);
+    if (rc == 0)
+        rc = try_listed(t, buf_view(&file));
+    if (ias_refused(rc))
+        rc = try_known(t);
+    if (ias_refused(rc))
+        return card_fail(CARD_E_NOT_FOUND, "no ISO 7816-15 application is "
+                         "known on this card");
+    return rc;
+}
+
+static int ias_select(struct token *t)
+{
+    struct ias *ias = t->priv;
+    int rc;
+
+    t->selected = false;
+    if (ias->aid.len == 0)
+        return find_application(t);
+    rc = select_aid(t, &ias->aid);
+    if (ias_refused(rc) && leave_other(t) == 0)
+        rc = select_aid(t, &ias->aid);
+    t->selected = rc == 0;
+    return rc;
+}
+
+int ias_need_application(struct token *t)
+{
+    return t->selected ? 0 : ias_select(t);
+}
+
+/* ---- files --------------------------------------------------------------- */
+
+static int select_file(struct token *t, struct bytes path)
+{
+    int rc;
+
+    if (bytes_start_with(path, BYTES_OF(path_mf)) && path.len > 2)
+        return select_from_mf(t, path);
+    rc = ias_need_application(t);
+    return rc < 0 ? rc : select_ef(t, path);
+}
+
+/*
+ * A CPS3 dates its updates in a file of the MF, which one that never was
+ * updated has not.
+ */
+static int read_update(struct token *t)
+{
+    struct ias *ias = t->priv;
+    struct buf update = BUF_ON(ias->update);
+    int rc = select_from_mf(t, BYTES_OF(path_update));
+
+    if (rc == 0)
+        rc = iso_read_binary(t->reader, 0, sizeof(ias->update), IAS_CHUNK,
+                             &update);
+    if (rc < 0 && rc != CARD_E_LOGIN && !ias_refused(rc))
+        return rc;
+    ias->update_closed = rc < 0 && rc != CARD_E_NOT_FOUND;
+    ias->update_len = update.len;
+    ias->update_known = true;
+    return 0;
+}
+
+static int ias_mark(struct token *t, struct buf *mark)
+{
+    struct ias *ias = t->priv;
+    int rc;
+
+    if (!is(ias, IAS_CPS))
+        return p15_token_last_update(t, mark);
+    if (!ias->update_known && (rc = read_update(t)) < 0)
+        return rc;
+    return ias->update_closed
+               ? CARD_E_NOT_FOUND
+               : buf_put(mark, bytes_from(ias->update, ias->update_len));
+}
+
+static const struct p15_dialect dialect = {
+    .chunk = IAS_CHUNK,
+    .select_file = select_file,
+    .judge = ias_judge_key,
+    .mark = ias_mark,
+};
+
+static int ias_list(struct token *t, unsigned what)
+{
+    const struct ias *ias = t->priv;
+    int rc = p15_token_list(t, what);
+
+    if (ias->pin_len == 0)
+        return rc;
+    for (size_t i = 0; i < t->pin_count; i++) {
+        t->pins[i].stored_len = ias->pin_len;
+        t->pins[i].needs_padding = true;
+        t->pins[i].pad_char = 0x00;
+    }
+    return rc;
+}
+
+/* ---- recognition --------------------------------------------------------- */
+
+/* One APDU where the MF is current; CARD_E_NOT_FOUND: it is not. */
+static int read_sn_by_sfi(struct token *t, size_t len, struct buf *sn)
+{
+    const struct apdu cmd = {.ins = INS_READ_BINARY, .p1 = BY_SFI | SFI_SN,
+                             .le = len};
+    uint16_t sw;
+    int rc = apdu_exchange(t->reader, &cmd, sn, &sw);
+
+    if (rc < 0)
+        return rc;
+    return sw == SW_OK || sw == SW_END_OF_FILE ? 0 : CARD_E_NOT_FOUND;
+}
+
+/*
+ * By SFI, or at twice the price by the path. Power on makes the MF the current
+ * DF; of a card that is cached the date of its update will be wanted, and where
+ * there is one, asking for it leaves the MF current too. Of a card that others
+ * use meanwhile nothing is known.
+ */
+static int read_serial(struct token *t)
+{
+    struct ias *ias = t->priv;
+    unsigned quirks = ias->card->quirks;
+    size_t len = is(ias, IAS_CPS) ? IAS_CPS_SERIAL : IAS_CHUNK;
+    uint8_t space[APDU_LE_MAX];
+    struct buf sn = BUF_ON(space);
+    int rc = 0;
+
+    t->selected = false;
+    ias->at_mf = true;
+    if (t->seen && is(ias, IAS_CPS)) {
+        ias->at_mf = false;
+        if ((rc = read_update(t)) < 0)
+            return rc;
+    }
+    if (ias->at_mf)
+        rc = read_sn_by_sfi(t, len, &sn);
+    if (rc < 0 && rc != CARD_E_NOT_FOUND)
+        return rc;
+    ias->at_mf = ias->at_mf && rc == 0 &&
+                 ias_format_serial(buf_view(&sn), quirks, t->serial) == 0;
+    if (ias->at_mf)
+        return 0;
+    sn.len = 0;
+    if ((rc = select_from_mf(t, BYTES_OF(path_sn))) < 0 ||
+        (rc = iso_read_binary(t->reader, 0, len, IAS_CHUNK, &sn)) < 0)
+        return rc;
+    return ias_format_serial(buf_view(&sn), quirks, t->serial);
+}
+
+static int make_priv(struct token *t, const struct ias_card *card)
 {
     struct ias *ias = calloc(1, sizeof(*ias));
 
     if (ias == NULL)
         return card_fail(CARD_E_MEMORY, "out of memory");
-    ias->p15.dialect = &ias_dialect;
+    ias->p15.dialect = &dialect;
+    ias->card = card;
+    if (card->root != NULL)
+        ias_aid(card->root, &ias->root);
+    if (card->aid != NULL)
+        ias_aid(card->aid, &ias->aid);
     t->priv = ias;
     return 0;
 }
 
+static bool likely(const struct reader *r)
+{
+    return ias_card_of(r) != NULL;
+}
+
+/*
+ * A CPS3 is one by its ATR; other makers' may be on cards with another applet,
+ * which have no EF.SN.
+ */
 static int ias_probe(struct token *t)
 {
+    const struct ias_card *card = ias_card_of(t->reader);
     int rc;
 
-    if (!atr_is_cps3(t->reader))
+    if (card == NULL)
         return CARD_E_NOT_MINE;
+    if (t->priv == NULL && (rc = make_priv(t, card)) < 0)
+        return rc;
+    rc = read_serial(t);
+    if ((card->quirks & IAS_CPS) == 0 &&
+        (ias_refused(rc) || rc == CARD_E_PROTOCOL))
+        return CARD_E_NOT_MINE;
+    if (rc < 0)
+        return rc;
     t->reader->chaining = true;
-    if ((rc = read_serial(t)) < 0)
-        return rc;
-    if (t->priv == NULL && (rc = make_priv(t)) < 0)
-        return rc;
     snprintf(t->model, sizeof(t->model), "IAS ECC");
-    snprintf(t->title, sizeof(t->title), "CPS3 %s", t->serial);
+    snprintf(t->title, sizeof(t->title), "%s %s", card->name, t->serial);
     return 0;
 }
 
@@ -131,323 +418,12 @@ static void ias_close(struct token *t)
     t->priv = NULL;
 }
 
-/* ---- files --------------------------------------------------------------- */
-
-static int ias_select(struct token *t)
-{
-    struct bytes aid = BYTES_OF(cps3_aid);
-    int rc;
-
-    t->selected = false;
-    rc = iso_select(t->reader, SELECT_NAME, SELECT_NO_ANSWER, aid, NULL);
-    if (rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED) {
-        /* 6E00, 6A86: another application has the card; leave it first */
-        rc = iso_select(t->reader, SELECT_NAME, SELECT_NO_ANSWER,
-                        BYTES_OF(root_aid), NULL);
-        if (rc == 0)
-            rc = iso_select(t->reader, SELECT_NAME, SELECT_NO_ANSWER, aid,
-                            NULL);
-    }
-    t->selected = rc == 0;
-    return rc;
-}
-
-static int need_application(struct token *t)
-{
-    return t->selected ? 0 : ias_select(t);
-}
-
-/* Make an EF of the application current. */
-static int select_file(struct token *t, struct bytes path)
-{
-    int rc;
-
-    if (bytes_start_with(path, BYTES_OF(path_mf)) && path.len > 2) {
-        t->selected = false;
-        return iso_select(t->reader, SELECT_PATH, SELECT_FCP, path, NULL);
-    }
-    if ((rc = need_application(t)) < 0)
-        return rc;
-    return iso_select(t->reader, path.len == 2 ? SELECT_FID : SELECT_PATH,
-                      SELECT_FCP, path, NULL);
-}
-
-/*
- * IAS ECC gives a key one of two ways to sign: nonRepudiation keys compute a
- * digital signature over a hash, the others authenticate over a DigestInfo.
- */
-static void judge_key(struct token *t, struct card_key_info *k)
-{
-    (void)t;
-    if ((k->usage & P15_USAGE_NON_REPUDIATION) != 0) {
-        k->uses |= CARD_USE_SIGN;
-        k->can |= CARD_CAN_PKCS1_HASH | CARD_CAN_MIDSTATE;
-    } else if ((k->usage & P15_USAGE_SIGN) != 0) {
-        k->uses |= CARD_USE_AUTH;
-        k->can |= CARD_CAN_PKCS1;
-    }
-    if ((k->usage & (P15_USAGE_DECRYPT | P15_USAGE_UNWRAP)) != 0) {
-        k->uses |= CARD_USE_DECRYPT;
-        k->can |= CARD_CAN_DECRYPT_PKCS1;
-    }
-}
-
-/* No mark of this card's content is read yet: nothing of it is cached. */
-static int ias_mark(struct token *t, struct buf *mark)
-{
-    (void)t;
-    (void)mark;
-    return CARD_E_NOT_FOUND;
-}
-
-static const struct p15_dialect ias_dialect = {
-    .chunk = IAS_CHUNK,
-    .select_file = select_file,
-    .judge = judge_key,
-    .mark = ias_mark,
-};
-
-/* ---- PIN ----------------------------------------------------------------- */
-
-/* DOCP of a PIN object: 9A maximum, 9B remaining, 9D usages left. */
-static int parse_docp(struct bytes answer, uint8_t ref,
-                      struct card_pin_info *pin)
-{
-    const uint32_t path[] = {0x70, 0xBF8100U | ref, 0xA0, 0};
-    struct tlv docp, max, left, usage;
-    uint32_t max_value, left_value, usage_value;
-
-    if (!tlv_find_path(answer, path, &docp) ||
-        !tlv_find(docp.value, 0x9A, &max) ||
-        !tlv_find(docp.value, 0x9B, &left) ||
-        !tlv_unsigned(max.value, &max_value) ||
-        !tlv_unsigned(left.value, &left_value) ||
-        max_value > 15 || left_value > max_value)
-        return card_fail(CARD_E_PROTOCOL, "PIN object %u is malformed", ref);
-    if (tlv_find(docp.value, 0x9D, &usage) &&
-        tlv_unsigned(usage.value, &usage_value) && usage_value == 0)
-        left_value = 0; /* used up: blocked, whatever the tries say */
-    pin->tries_max = (int)max_value;
-    pin->tries_left = (int)left_value;
-    return 0;
-}
-
-/*
- * The PIN's data object. It answers from the MF only, and holds the maximum,
- * which VERIFY never tells. CARD_E_NOT_FOUND: a card without such objects.
- */
-static int read_docp(struct token *t, struct card_pin_info *pin)
-{
-    const uint8_t ref = pin->ref & 0x1F;
-    const uint8_t header[] = {0x4D, 0x08, 0x70, 0x06, 0xBF,
-                              0x81, ref,  0x02, 0xA0, 0x80};
-    uint8_t space[APDU_LE_MAX];
-    struct buf answer = BUF_ON(space);
-    int rc;
-
-    t->selected = false;
-    if ((rc = iso_select(t->reader, SELECT_PATH, SELECT_NO_ANSWER,
-                         BYTES_OF(path_mf), NULL)) < 0 ||
-        (rc = iso_get_data(t->reader, 0x3FFF, BYTES_OF(header), &answer)) < 0)
-        return rc;
-    return parse_docp(buf_view(&answer), ref, pin);
-}
-
-/*
- * The object is asked once for the maximum; later an empty VERIFY tells what
- * is left at a third of the price, unless the PIN is verified, which hides it.
- */
-static int ias_pin_status(struct token *t, struct card_pin_info *pin)
-{
-    struct ias *ias = t->priv;
-    int rc;
-
-    pin->verified = false;
-    if (!ias->no_sdo && pin->tries_max == CARD_TRIES_UNKNOWN) {
-        rc = read_docp(t, pin);
-        if (rc != CARD_E_NOT_FOUND && rc != CARD_E_UNSUPPORTED)
-            return rc;
-        ias->no_sdo = true;
-    }
-    if ((rc = need_application(t)) < 0)
-        return rc;
-    rc = iso_verify_query(t->reader, pin->ref, &pin->verified,
-                          &pin->tries_left);
-    if (rc == 0 && pin->verified && !ias->no_sdo)
-        rc = read_docp(t, pin);
-    if (rc != CARD_E_UNSUPPORTED)
-        return rc;
-    pin->tries_left = CARD_TRIES_UNKNOWN;
-    return 0;
-}
-
-static int ias_verify(struct token *t, struct card_pin_info *pin,
-                      struct bytes value)
-{
-    int rc = need_application(t);
-
-    return rc < 0 ? rc : iso_present_pin(t->reader, pin, value);
-}
-
-/* ---- keys ---------------------------------------------------------------- */
-
-/* The card understood and said no, for another reason than the PIN. */
-static bool card_refused(int rc)
-{
-    return rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED ||
-           rc == CARD_E_NOT_FOUND;
-}
-
-static int set_environment(struct token *t, uint8_t crt, uint8_t algorithm,
-                           const struct card_key_info *key)
-{
-    const uint8_t body[] = {0x80, 1, algorithm, 0x84, 1, key->ref};
-    int rc = need_application(t);
-
-    return rc < 0 ? rc
-                  : iso_mse_set(t->reader, MSE_SET_COMPUTE, crt,
-                                BYTES_OF(body));
-}
-
-/* INTERNAL AUTHENTICATE pads what it is given, up to 40 % of the modulus. */
-static int authenticate(struct token *t, const struct card_key_info *key,
-                        struct bytes block, struct buf *sig)
-{
-    size_t limit = key->bits / 8 * 2 / 5;
-    int rc;
-
-    if (block.len > limit)
-        return card_fail(CARD_E_UNSUPPORTED,
-                         "key \"%s\" signs at most %zu bytes, not %zu: use a "
-                         "shorter hash", key->label, limit, block.len);
-    if ((rc = set_environment(t, CRT_AT, IAS_ALG_AUTH, key)) < 0)
-        return rc;
-    return iso_internal_authenticate(t->reader, block, key->bits / 8, sig);
-}
-
-/*
- * PSO HASH with the state after all blocks but the last, and the last block:
- * the card does the last step itself (IAS ECC 1.0.1, hash off/on card).
- */
-static int finish_hash_on_card(struct token *t, uint8_t algorithm,
-                               const struct sha_midstate *mid)
-{
-    const uint8_t environment[] = {0x80, 1, algorithm};
-    uint8_t state_space[sizeof(mid->state) + 8], space[128];
-    struct buf state = BUF_ON(state_space), tlvs = BUF_ON(space);
-    int rc = 0;
-
-    if (mid->bits > 0) {
-        rc = buf_put(&state, bytes_from(mid->state, hash_len(mid->hash)));
-        for (int shift = 56; rc == 0 && shift >= 0; shift -= 8)
-            rc = buf_put_u8(&state, (uint8_t)(mid->bits >> shift));
-    }
-    if (rc < 0 || (rc = tlv_put(&tlvs, 0x90, buf_view(&state))) < 0 ||
-        (rc = tlv_put(&tlvs, 0x80, bytes_from(mid->last, mid->last_len))) < 0 ||
-        (rc = iso_mse_set(t->reader, MSE_SET_COMPUTE, CRT_HT,
-                          BYTES_OF(environment))) < 0)
-        return rc;
-    return iso_pso_hash(t->reader, buf_view(&tlvs));
-}
-
-static int sign_from_midstate(struct token *t, const struct card_key_info *key,
-                              const struct sha_midstate *mid, struct buf *sig)
-{
-    bool sha1 = mid->hash == CARD_HASH_SHA1;
-    int rc;
-
-    if ((rc = need_application(t)) < 0 ||
-        (rc = finish_hash_on_card(t, sha1 ? IAS_ALG_SHA1 : IAS_ALG_SHA256,
-                                  mid)) < 0 ||
-        (rc = set_environment(t, CRT_DST,
-                              sha1 ? IAS_ALG_SHA1_RSA : IAS_ALG_SHA256_RSA,
-                              key)) < 0)
-        return rc;
-    return iso_pso_sign(t->reader, bytes_from(NULL, 0), key->bits / 8, sig);
-}
-
-static int sign_finished_hash(struct token *t, const struct card_key_info *key,
-                              enum card_hash hash, struct bytes value,
-                              struct buf *sig)
-{
-    uint8_t algorithm =
-        hash == CARD_HASH_SHA1 ? IAS_ALG_SHA1_RSA : IAS_ALG_SHA256_RSA;
-    int rc = set_environment(t, CRT_DST, algorithm, key);
-
-    return rc < 0 ? rc : iso_pso_sign(t->reader, value, key->bits / 8, sig);
-}
-
-/*
- * A signature key takes SHA-1 or SHA-256. The finished hash goes first: two
- * APDUs less than the card finishing it, and CPS3 takes both. A card that
- * refuses it (no PIN try is spent by that) is given the midstate, from then on
- * at once; whoever knows only the finished hash gets the card's refusal.
- */
-static int compute_signature(struct token *t, const struct card_key_info *key,
-                             const struct card_tbs *tbs, struct buf *sig)
-{
-    struct ias *ias = t->priv;
-    struct bytes value = bytes_from(tbs->value, tbs->len);
-    enum card_hash hash = tbs->hash;
-    bool know_midstate = tbs->midstate.hash != CARD_HASH_NONE &&
-                         tbs->midstate.last_len > 0;
-    int rc;
-
-    if (hash == CARD_HASH_NONE)
-        hash_from_digest_info(value, &hash, &value);
-    if (hash != CARD_HASH_SHA1 && hash != CARD_HASH_SHA256)
-        return card_fail(CARD_E_UNSUPPORTED,
-                         "signature key \"%s\" signs SHA-256 (or SHA-1) "
-                         "hashes only", key->label);
-    if (ias->hash_on_card && know_midstate)
-        return sign_from_midstate(t, key, &tbs->midstate, sig);
-    rc = sign_finished_hash(t, key, hash, value, sig);
-    if (!card_refused(rc) || !know_midstate)
-        return rc;
-    rc = sign_from_midstate(t, key, &tbs->midstate, sig);
-    ias->hash_on_card = rc == 0;
-    return rc;
-}
-
-static int ias_sign(struct token *t, const struct card_key_info *key,
-                    const struct card_tbs *tbs, struct buf *sig)
-{
-    uint8_t space[CARD_MAX_SIGNATURE];
-    struct buf block = BUF_ON(space);
-    struct bytes value = bytes_from(tbs->value, tbs->len);
-    int rc;
-
-    if ((key->can & CARD_CAN_PKCS1) == 0)
-        return compute_signature(t, key, tbs, sig);
-    if (tbs->hash == CARD_HASH_NONE)
-        return authenticate(t, key, value, sig);
-    if ((rc = hash_digest_info(tbs->hash, value, &block)) < 0)
-        return rc;
-    return authenticate(t, key, buf_view(&block), sig);
-}
-
-static int ias_decrypt(struct token *t, const struct card_key_info *key,
-                       const struct card_unpad *how, struct bytes cryptogram,
-                       struct buf *plain)
-{
-    int rc;
-
-    if (how->padding != CARD_UNPAD_PKCS1)
-        return card_fail(CARD_E_UNSUPPORTED, "the card undoes PKCS#1 v1.5 "
-                         "padding only");
-    rc = set_environment(t, CRT_CT, IAS_ALG_DECIPHER, key);
-    if (rc < 0) /* not a word on the cryptogram's padding */
-        return rc == CARD_E_STATUS ? CARD_E_UNSUPPORTED : rc;
-    rc = iso_pso_decipher(t->reader, 0x81, cryptogram, key->bits / 8, plain);
-    return card_refused(rc) ? CARD_E_STATUS : rc;
-}
-
 const struct driver driver_ias = {
     .name = "ias",
-    .likely = atr_is_cps3,
+    .likely = likely,
     .probe = ias_probe,
     .select = ias_select,
-    .list = p15_token_list,
+    .list = ias_list,
     .read_cert = p15_token_read_cert,
     .pin_status = ias_pin_status,
     .verify = ias_verify,

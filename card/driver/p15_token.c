@@ -7,9 +7,12 @@
 
 #include "card/base/cache.h"
 #include "card/wire/iso7816.h"
+#include "card/wire/tlv.h"
 
 static const uint8_t fid_odf[] = {0x50, 0x31};
 static const uint8_t fid_token_info[] = {0x50, 0x32};
+
+const struct p15_range p15_whole = {0, 0};
 
 static struct p15_token *p15_of(struct token *t)
 {
@@ -18,7 +21,7 @@ static struct p15_token *p15_of(struct token *t)
 
 /* ---- files --------------------------------------------------------------- */
 
-/* Before the first file: what was kept holds only for this state of the card. */
+/* Before the first file: what was kept holds for one state of the card only. */
 static int confirm_cache(struct token *t)
 {
     struct p15_token *p15 = p15_of(t);
@@ -35,22 +38,70 @@ static int confirm_cache(struct token *t)
     return p15->mark_asked ? 0 : rc;
 }
 
-int p15_read_file(struct token *t, struct bytes path, struct buf *file)
+/*
+ * Objects fill a file from its start and padding the rest: that is not read.
+ * False while more may come.
+ */
+static bool has_all_objects(struct bytes file)
+{
+    struct bytes object;
+    size_t len;
+
+    while (file.len > 0) {
+        if (file.data[0] == 0x00 || file.data[0] == 0xFF)
+            return true;
+        if (!tlv_whole_len(file, &len) || !bytes_take(&file, len, &object))
+            return false;
+    }
+    return false;
+}
+
+int p15_read_objects(struct token *t, struct p15_range range, struct buf *file)
+{
+    size_t chunk = p15_of(t)->dialect->chunk;
+    size_t want = range.length > 0 ? range.length : file->cap;
+    size_t got = 0, n = chunk;
+    int rc;
+
+    while (got < want && n == chunk && !has_all_objects(buf_view(file))) {
+        n = want - got < chunk ? want - got : chunk;
+        rc = iso_read_binary(t->reader, range.offset + got, n, n, file);
+        if (rc < 0)
+            return rc == CARD_E_LIMIT && got > 0 ? 0 : rc;
+        n = file->len - got;
+        got = file->len;
+    }
+    return 0;
+}
+
+/* Several may lie in one file: the offset is part of the name. */
+static struct bytes name_of(struct bytes path, size_t offset, struct buf *name)
+{
+    if (buf_put(name, path) < 0 ||
+        (offset > 0 && buf_put_u16(name, (uint16_t)offset) < 0))
+        return bytes_from(NULL, 0);
+    return buf_view(name);
+}
+
+int p15_read_file(struct token *t, struct bytes path, struct p15_range range,
+                  struct buf *file)
 {
     const struct p15_dialect *dialect = p15_of(t)->dialect;
-    struct bytes kept;
+    uint8_t space[CARD_PATH_MAX + 2];
+    struct buf named = BUF_ON(space);
+    struct bytes name = name_of(path, range.offset, &named), kept;
     int rc;
 
     if ((rc = buf_new(file, CARD_MAX_FILE)) < 0 ||
         (rc = confirm_cache(t)) < 0)
         return rc;
-    if (cache_card_find(t->cache, path, &kept))
+    if (cache_card_find(t->cache, name, &kept))
         return buf_put(file, kept);
     if ((rc = dialect->select_file(t, path)) == 0)
-        rc = iso_read_file(t->reader, dialect->chunk, file);
+        rc = p15_read_objects(t, range, file);
     if (rc == 0)
-        cache_card_keep(t->cache, path, buf_view(file));
-    return rc == CARD_E_NOT_FOUND ? 0 : rc;
+        cache_card_keep(t->cache, name, buf_view(file));
+    return rc == CARD_E_NOT_FOUND || rc == CARD_E_LOGIN ? 0 : rc;
 }
 
 static int read_odf(struct token *t)
@@ -61,7 +112,10 @@ static int read_odf(struct token *t)
 
     if (p15->odf_read)
         return 0;
-    if ((rc = p15_read_file(t, BYTES_OF(fid_odf), &file)) == 0)
+    rc = p15_read_file(t, p15->swapped ? BYTES_OF(fid_token_info)
+                                       : BYTES_OF(fid_odf),
+                       p15_whole, &file);
+    if (rc == 0)
         rc = p15_parse_odf(buf_view(&file), &p15->odf);
     p15->odf_read = rc == 0;
     buf_free(&file);
@@ -70,33 +124,52 @@ static int read_odf(struct token *t)
 
 /* ---- directories --------------------------------------------------------- */
 
-typedef void parse_fn(struct token *t, struct bytes file);
+/* One directory file, and which one it is. */
+struct directory {
+    struct bytes file;
+    const struct card_path *path;
+    struct p15_range range;
+};
 
-static void parse_keys(struct token *t, struct bytes file)
+typedef void parse_fn(struct token *t, const struct directory *d);
+
+static void parse_keys(struct token *t, const struct directory *d)
 {
-    p15_parse_prkdf(file, t->keys, nitems(t->keys), &t->key_count);
+    p15_parse_prkdf(d->file, t->keys, nitems(t->keys), &t->key_count);
 }
 
-static void parse_certs(struct token *t, struct bytes file)
+/* One that stands in the directory itself is a part of that file. */
+static void parse_certs(struct token *t, const struct directory *d)
 {
-    p15_parse_cdf(file, t->certs, nitems(t->certs), &t->cert_count);
+    size_t i = t->cert_count;
+
+    p15_parse_cdf(d->file, t->certs, nitems(t->certs), &t->cert_count);
+    for (; i < t->cert_count; i++) {
+        if (t->certs[i].path.len > 0)
+            continue;
+        t->certs[i].path = *d->path;
+        t->certs[i].offset += d->range.offset;
+    }
 }
 
-static void parse_pins(struct token *t, struct bytes file)
+static void parse_pins(struct token *t, const struct directory *d)
 {
-    p15_parse_aodf(file, t->pins, nitems(t->pins), &t->pin_count);
+    p15_parse_aodf(d->file, t->pins, nitems(t->pins), &t->pin_count);
 }
 
 static int read_directories(struct token *t, const struct p15_files *files,
                             parse_fn *parse)
 {
     for (size_t i = 0; i < files->count; i++) {
-        const struct card_path *p = &files->path[i];
+        struct directory d = {.path = &files->path[i],
+                              .range = files->range[i]};
         struct buf file;
-        int rc = p15_read_file(t, bytes_from(p->data, p->len), &file);
+        int rc = p15_read_file(t, bytes_from(d.path->data, d.path->len),
+                               d.range, &file);
 
+        d.file = buf_view(&file);
         if (rc == 0)
-            parse(t, buf_view(&file));
+            parse(t, &d);
         buf_free(&file);
         if (rc < 0)
             return rc;
@@ -136,7 +209,10 @@ static int list_info(struct token *t)
     struct buf file;
     int rc;
 
-    if ((rc = p15_read_file(t, BYTES_OF(fid_token_info), &file)) == 0 &&
+    rc = p15_read_file(t, p15_of(t)->swapped ? BYTES_OF(fid_odf)
+                                             : BYTES_OF(fid_token_info),
+                       p15_whole, &file);
+    if (rc == 0 &&
         p15_parse_token_info(buf_view(&file), &info) == 0) {
         memcpy(t->label, info.label, sizeof(t->label));
         memcpy(t->manufacturer, info.manufacturer, sizeof(t->manufacturer));
@@ -173,36 +249,89 @@ int p15_token_list(struct token *t, unsigned what)
 
 /* ---- certificates -------------------------------------------------------- */
 
-/* Cached by path and offset: several may lie in one file. */
-static void cert_name(const struct card_cert_info *cert, struct buf *name)
-{
-    buf_put(name, bytes_from(cert->path.data, cert->path.len));
-    buf_put_u16(name, (uint16_t)cert->offset);
-}
-
 int p15_token_read_cert(struct token *t, const struct card_cert_info *cert,
                         struct buf *der)
 {
     const struct p15_dialect *dialect = p15_of(t)->dialect;
     struct bytes path = bytes_from(cert->path.data, cert->path.len), kept;
     uint8_t space[CARD_PATH_MAX + 2];
-    struct buf name = BUF_ON(space);
+    struct buf named = BUF_ON(space);
+    struct bytes name = name_of(path, cert->offset, &named);
     size_t start = der->len;
     int rc;
 
-    if (path.len == 0)
-        return card_fail(CARD_E_NOT_FOUND, "certificate \"%s\" has no file",
-                         cert->label);
-    cert_name(cert, &name);
     if ((rc = confirm_cache(t)) < 0)
         return rc;
-    if (cache_card_find(t->cache, buf_view(&name), &kept))
+    if (cache_card_find(t->cache, name, &kept))
         return buf_put(der, kept);
     if ((rc = dialect->select_file(t, path)) < 0 ||
         (rc = iso_read_der(t->reader, cert->offset, dialect->chunk, der)) < 0)
         return rc;
     if (!cert->private_object)
-        cache_card_keep(t->cache, buf_view(&name),
+        cache_card_keep(t->cache, name,
                         bytes_from(der->data + start, der->len - start));
     return 0;
+}
+
+/* ---- public keys --------------------------------------------------------- */
+
+static int read_public_file(struct token *t, const struct p15_public *public,
+                            struct buf *spki)
+{
+    struct buf file;
+    int rc = p15_read_file(t, bytes_from(public->path.data, public->path.len),
+                           public->range, &file);
+
+    if (rc == 0)
+        rc = p15_public_spki(public, buf_view(&file), spki);
+    buf_free(&file);
+    return rc;
+}
+
+int p15_token_read_public(struct token *t, const struct card_key_info *key,
+                          struct buf *spki)
+{
+    const struct p15_files *files = &p15_of(t)->odf.pukdf;
+    struct p15_public public;
+    int rc = CARD_E_NOT_FOUND;
+
+    for (size_t i = 0; i < files->count && rc == CARD_E_NOT_FOUND; i++) {
+        const struct card_path *path = &files->path[i];
+        struct buf file;
+
+        rc = p15_read_file(t, bytes_from(path->data, path->len),
+                           files->range[i], &file);
+        if (rc == 0 && !p15_find_public(buf_view(&file), &key->id, &public))
+            rc = CARD_E_NOT_FOUND;
+        else if (rc == 0 && public.path.len == 0)
+            rc = p15_public_spki(&public, public.direct, spki);
+        else if (rc == 0)
+            rc = read_public_file(t, &public, spki);
+        buf_free(&file);
+    }
+    if (rc == CARD_E_NOT_FOUND)
+        return card_fail(rc, "no public key \"%s\" is on the card",
+                         key->label);
+    return rc;
+}
+
+/* ---- the state of the content -------------------------------------------- */
+
+int p15_token_last_update(struct token *t, struct buf *mark)
+{
+    const struct p15_dialect *dialect = p15_of(t)->dialect;
+    struct p15_token_info info;
+    struct buf file;
+    int rc = buf_new(&file, CARD_MAX_FILE);
+
+    if (rc == 0 &&
+        (rc = dialect->select_file(t, BYTES_OF(fid_token_info))) == 0)
+        rc = p15_read_objects(t, p15_whole, &file);
+    if (rc == 0 && (p15_parse_token_info(buf_view(&file), &info) < 0 ||
+                    info.last_update[0] == '\0'))
+        rc = CARD_E_NOT_FOUND;
+    if (rc == 0)
+        rc = buf_put(mark, bytes_of_string(info.last_update));
+    buf_free(&file);
+    return rc;
 }

@@ -31,15 +31,31 @@ struct p15_token {
     const struct p15_dialect *dialect;
     struct p15_odf odf;
     bool odf_read;
+    bool swapped; /* ODF is 5032, TokenInfo 5031: a driver saw it */
     bool mark_asked;
 };
 
-/* A whole file, cached; one that is missing is empty. Free with buf_free. */
-int p15_read_file(struct token *t, struct bytes path, struct buf *file);
+extern const struct p15_range p15_whole;
+
+/*
+ * The objects at the start of the current EF, appended; padding behind them is
+ * not read, and what lies beyond the reach of READ BINARY is left out.
+ */
+int p15_read_objects(struct token *t, struct p15_range range, struct buf *file);
+/*
+ * The same of any file, cached; one that is missing, or seen only after login,
+ * is empty. Free with buf_free.
+ */
+int p15_read_file(struct token *t, struct bytes path, struct p15_range range,
+                  struct buf *file);
 
 /* The driver's slots. */
 int p15_token_list(struct token *t, unsigned what);
 int p15_token_read_cert(struct token *t, const struct card_cert_info *cert,
                         struct buf *der);
+int p15_token_read_public(struct token *t, const struct card_key_info *key,
+                          struct buf *spki);
+/* A dialect's mark: lastUpdate of TokenInfo, of a card that has one. */
+int p15_token_last_update(struct token *t, struct buf *mark);
 
 #endif

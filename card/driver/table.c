@@ -5,6 +5,7 @@
 
 const struct driver *const driver_table[] = {
     &driver_pkcs11, /* no APDU: it looks at the reader alone */
+    &driver_cps4,
     &driver_ias,
     &driver_piv,
     &driver_openpgp,

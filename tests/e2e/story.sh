@@ -102,14 +102,16 @@ fail()
     exit 1
 }
 
-# says FILE TEXT
+# says FILE TEXT: at once, or as soon as a server has written it
 says()
 {
-    grep -qiE -- "$2" "$1" || {
-        echo "--- $1 does not say: $2"
-        cat "$1"
-        exit 1
-    }
+    for _ in $(seq 20); do
+        ! grep -qiE -- "$2" "$1" || return 0
+        sleep 0.1
+    done
+    echo "--- $1 does not say: $2"
+    cat "$1"
+    exit 1
 }
 
 # The command must fail, with an exit status and not by a signal; what it said

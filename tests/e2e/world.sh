@@ -1,5 +1,5 @@
 # The world of a story: pcscd, virtual readers "Sim 0 00 00", "Sim 1 00 00" (two,
-# or as many as SIM_READERS says), and simulated cards, inside the namespaces
+# or up to eight, as SIM_READERS says), and simulated cards, inside the namespaces
 # that tests/sim/netns.sh made.
 # Wants top, build and work.
 #
@@ -30,6 +30,13 @@ let_pcscd_see()
     sleep 0.8
 }
 
+# port_of READER: 0 to 7 is "Sim N 00 00". pcscd has room for 16 readers, and
+# each has a second slot, "Sim N 00 01": reader 8 is that of reader 0.
+port_of()
+{
+    echo $((36200 + 10 * ($1 % 8) + $1 / 8))
+}
+
 # card_start CARD READER: put a card that was in no reader yet into one.
 card_start()
 {
@@ -37,7 +44,7 @@ card_start()
 
     [ "$1" = one ] || number=(--serial 99002753 --logical-id 2300081198)
     "$build/tests/sim-vpcd" --dir "$cards/$1" --state "$work/$1.state" \
-        --control "$work/$1.control" --port $((36200 + 10 * $2)) \
+        --control "$work/$1.control" --port "$(port_of "$2")" \
         ${number[@]+"${number[@]}"} &
     world_pids+=($!)
     until [ "$(control "$1" inserted 2>/dev/null)" = yes ]; do
@@ -51,8 +58,9 @@ card_start()
 # with the keys of "one" or "other"; further names share the keys of "one".
 card_start_family()
 {
-    local name=$1 family=$2 port=$((36200 + 10 * $3)) keys=$cards/$1 set=()
+    local name=$1 family=$2 port keys=$cards/$1 set=()
 
+    port=$(port_of "$3")
     [ -d "$keys" ] || keys=$cards/one
     shift 3
     for setting in "$@"; do

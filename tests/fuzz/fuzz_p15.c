@@ -3,6 +3,7 @@
  * have; the rest is read as each of the files.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "card/wire/p15.h"
 #include "tests/fuzz/fuzz.h"
@@ -105,6 +106,27 @@ static void parse_token_info(struct bytes file)
     must_be_string(info.label, sizeof(info.label));
     must_be_string(info.manufacturer, sizeof(info.manufacturer));
     must_be_string(info.serial, sizeof(info.serial));
+    must_be_string(info.last_update, sizeof(info.last_update));
+    must(info.algorithm_count <= P15_MAX_ALGORITHMS,
+         "no more algorithms than there is room for");
+}
+
+/* The file's first bytes are taken for the iD that is looked for. */
+static void parse_public(struct bytes file, size_t room)
+{
+    struct card_id id = {.len = room % 4};
+    struct p15_public public;
+    uint8_t space[CARD_MAX_PUBLIC];
+    struct buf spki = BUF_ON(space);
+
+    memcpy(id.data, file.data, id.len < file.len ? id.len : file.len);
+    if (!p15_find_public(file, &id, &public))
+        return;
+    must_be_path(&public.path);
+    must(public.path.len > 0 || public.direct.len > 0, "a key is somewhere");
+    must_be_result(p15_public_spki(
+        &public, public.path.len > 0 ? file : public.direct, &spki));
+    must_be_buf(&spki);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -121,5 +143,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     parse_prkdf(file, room);
     parse_cdf(file, room);
     parse_aodf(file, room);
+    parse_public(file, room);
     return 0;
 }

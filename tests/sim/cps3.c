@@ -32,10 +32,6 @@ enum {
     FID_DF_CL = 0x0002
 };
 
-/* A real CPS3's; no TD announces a protocol, so T=0. */
-static const uint8_t atr_t0[] = {0x3B, 0xAC, 0x00, 0x40, 0x2A, 0x00,
-                                 0x12, 0x25, 0x00, 0x64, 0x80, 0x00,
-                                 0x03, 0x10, 0x00, 0x90, 0x00};
 /* No such card is known: the same historical bytes behind TD1 = T=1, TCK. */
 static const uint8_t atr_t1[] = {0x3B, 0x8C, 0x01, 0x00, 0x12, 0x25,
                                  0x00, 0x64, 0x80, 0x00, 0x03, 0x10,
@@ -62,9 +58,9 @@ static unsigned put_fcp(struct cps3 *c, uint8_t p2, struct buf *out)
 {
     int rc = 0;
 
-    if (p2 == WITH_FCP)
+    if (p2 == c->maker->answer_p2 || (p2 == 0x00 && !c->maker->cps))
         rc = c->ef != NULL ? cps3_put_fcp(c->ef, out)
-                           : cps3_put_df_fcp(c->where, out);
+                           : cps3_put_df_fcp(c, out);
     return rc < 0 ? SW_ERROR : SW_OK;
 }
 
@@ -78,12 +74,17 @@ static unsigned select_name(struct cps3 *c, const struct cps3_command *cmd,
     enum cps3_where where;
     uint8_t p2 = cmd->p2;
 
-    if (bytes_equal(cmd->body, cps3_aid)
-        || bytes_equal(cmd->body, cps3_aid_contactless)) {
-        where = bytes_equal(cmd->body, cps3_aid) ? CPS3_DF : CPS3_DF_CL;
-        if (p2 != WITH_FCP && p2 != NO_ANSWER)
+    if (bytes_equal(cmd->body, buf_view(&c->aid))
+        || (c->maker->cps
+            && bytes_equal(cmd->body, cps3_aid_contactless))) {
+        where = bytes_equal(cmd->body, buf_view(&c->aid)) ? CPS3_DF
+                                                          : CPS3_DF_CL;
+        if (p2 != WITH_FCP && p2 != NO_ANSWER
+            && (p2 != 0x00 || c->maker->cps))
             return SW_P1P2;
-    } else if (bytes_equal(cmd->body, cps3_aid_root)) {
+        if (c->where == CPS3_FOREIGN && c->maker->covered)
+            return SW_NOT_FOUND;
+    } else if (bytes_equal(cmd->body, buf_view(&c->root))) {
         where = CPS3_MF;
     } else if (bytes_equal(cmd->body, BYTES_OF(aid_foreign))) {
         where = CPS3_FOREIGN;
@@ -102,14 +103,14 @@ static unsigned select_path(struct cps3 *c, struct bytes path)
     enum cps3_where where = c->where;
     const struct cps3_file *ef = NULL;
     uint16_t fid;
-    bool first = true;
+    bool first = true, alone = path.len == 2;
 
     if (path.len == 0 || path.len % 2 != 0)
         return SW_LENGTH;
     while (bytes_take_u16(&path, &fid)) {
         if (ef != NULL)
             return SW_NOT_FOUND;
-        if (first && fid == FID_MF)
+        if (first && fid == FID_MF && (c->maker->whole_paths || alone))
             where = CPS3_MF;
         else if (where == CPS3_MF && fid == FID_DF)
             where = CPS3_DF;
@@ -150,14 +151,17 @@ static unsigned cps3_select(struct cps3 *c, const struct cps3_command *cmd,
     if (cmd->p1 == BY_NAME)
         return select_name(c, cmd, out);
     if (c->where == CPS3_FOREIGN
-        || (cmd->p2 != WITH_FCP && cmd->p2 != NO_ANSWER))
+        || (cmd->p2 != c->maker->answer_p2 && cmd->p2 != NO_ANSWER))
         return SW_P1P2;
+    if (cmd->p1 == c->maker->ef_p1) {
+        sw = select_fid(c, cmd->body);
+        return sw == SW_OK ? put_fcp(c, cmd->p2, out) : sw;
+    }
     switch (cmd->p1) {
     case 0x00:
+        if (cmd->p2 == NO_ANSWER && c->maker->mf_answers)
+            return SW_P1P2;
         sw = select_mf(c, cmd->body);
-        break;
-    case 0x02:
-        sw = select_fid(c, cmd->body);
         break;
     case 0x03:
         sw = select_mf(c, bytes_from(NULL, 0));
@@ -196,6 +200,8 @@ static unsigned cps3_read_binary(struct cps3 *c,
     }
     if (ef == NULL)
         return SW_NO_EF;
+    if (ef->closed)
+        return SW_SECURITY;
     if (n == 0)
         return SW_LENGTH;
     if (offset >= ef->content.len)
@@ -397,7 +403,7 @@ static void cps3_power(struct applet *a)
 {
     struct cps3 *c = cps3_of(a);
 
-    c->where = CPS3_MF;
+    c->where = c->maker->covered ? CPS3_FOREIGN : CPS3_MF;
     c->ef = NULL;
     memset(c->verified, 0, sizeof(c->verified));
     environment_clear(c);
@@ -409,7 +415,8 @@ static struct bytes cps3_atr(const struct applet *a)
 {
     const struct cps3 *c = (const struct cps3 *)a;
 
-    return c->options.t1 ? BYTES_OF(atr_t1) : BYTES_OF(atr_t0);
+    return c->options.t1 && !c->maker->t1 ? BYTES_OF(atr_t1)
+                                          : buf_view(&c->atr);
 }
 
 static void cps3_tries(const struct applet *a, struct applet_tries *out)
@@ -495,6 +502,22 @@ struct cps3_options *cps3_settings(struct applet *a)
     return &cps3_of(a)->options;
 }
 
+static int take_maker(struct cps3 *c)
+{
+    const char *name = c->options.maker;
+    int rc;
+
+    c->maker = cps3_find_maker(name != NULL ? name : "cps3");
+    if (c->maker == NULL)
+        return card_fail(CARD_E_ARGUMENT, "cps3: no maker %s", name);
+    c->options.t1 = c->options.t1 || c->maker->t1;
+    c->options.no_sdo = c->options.no_sdo || c->maker->no_sdo;
+    if ((rc = bytes_from_hex(c->maker->root, &c->root)) < 0 ||
+        (rc = bytes_from_hex(c->maker->aid, &c->aid)) < 0)
+        return rc;
+    return bytes_from_hex(c->maker->atr, &c->atr);
+}
+
 int cps3_new(const struct cps3_options *options, struct applet **out)
 {
     struct cps3 *c = calloc(1, sizeof(*c));
@@ -506,7 +529,12 @@ int cps3_new(const struct cps3_options *options, struct applet **out)
     c->options = *options;
     c->chain = (struct buf)BUF_ON(c->chain_data);
     c->waiting = (struct buf)BUF_ON(c->waiting_data);
-    rc = cps3_make_files(c);
+    c->root = (struct buf)BUF_ON(c->root_data);
+    c->aid = (struct buf)BUF_ON(c->aid_data);
+    c->atr = (struct buf)BUF_ON(c->atr_data);
+    rc = take_maker(c);
+    if (rc == 0)
+        rc = cps3_make_files(c);
     if (rc == 0)
         rc = cps3_store_load(c);
     if (rc == 0) {
@@ -535,19 +563,41 @@ static const char *find_setting(const struct sim_options *o, const char *name)
     return NULL;
 }
 
-int cps3_make(const struct sim_options *options, struct applet **out)
+static bool is_set(const struct sim_options *options, const char *name)
 {
-    const char *t1 = find_setting(options, "t1");
+    const char *value = find_setting(options, name);
+
+    return value != NULL && strcmp(value, "yes") == 0;
+}
+
+static int make(const struct sim_options *options, const char *maker,
+                struct applet **out)
+{
+    const char *named = find_setting(options, "maker");
     const struct cps3_options o = {
+        .maker = named != NULL ? named : maker,
         .dir = options->dir,
         .state = options->state,
         .pin = find_setting(options, "pin"),
         .puk = find_setting(options, "puk"),
         .serial = find_setting(options, "serial"),
         .logical_id = find_setting(options, "logical-id"),
-        .t1 = t1 != NULL && strcmp(t1, "yes") == 0,
+        .t1 = is_set(options, "t1"),
+        .no_sdo = is_set(options, "no-sdo"),
+        .no_finished_hash = is_set(options, "no-finished-hash"),
+        .actualisation = is_set(options, "actualisation"),
         .tail = CPS3_TAIL_6C,
     };
 
     return cps3_new(&o, out);
+}
+
+int cps3_make(const struct sim_options *options, struct applet **out)
+{
+    return make(options, "cps3", out);
+}
+
+int ias_make(const struct sim_options *options, struct applet **out)
+{
+    return make(options, "gemalto", out);
 }

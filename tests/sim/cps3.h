@@ -1,6 +1,6 @@
 /*
- * A simulated CPS3, contact side: IAS ECC 1.0.1 with the quirks of real cards
- * (fact sheets cps3, ias-ecc). Nothing in it comes from card/wire.
+ * A simulated CPS3, or another maker's IAS ECC 1.0.1 card, with the quirks of
+ * real cards (fact sheets cps3, ias-ecc). Nothing in it comes from card/wire.
  */
 #ifndef TESTS_SIM_CPS3_H
 #define TESTS_SIM_CPS3_H
@@ -30,6 +30,7 @@ struct cps3_override {
 
 /* Zeroes are the card of the fact sheet. Strings and contents are lent. */
 struct cps3_options {
+    const char *maker;      /* see cps3_maker.c; NULL: "cps3" */
     const char *dir;        /* mkcard's folder; needed */
     const char *state;      /* file of PINs and counters; NULL: forgotten */
     const char *pin;        /* of a new state; NULL: "1234" */
@@ -53,8 +54,12 @@ struct cps3_options {
     bool endless;           /* GET RESPONSE never comes to an end */
 };
 
-/* The same for the table of families. */
+/*
+ * The same for the table of families, with settings maker, pin, puk, serial,
+ * logical-id, t1, no-sdo, actualisation. ias_make's is a Gemalto unless said.
+ */
 int cps3_make(const struct sim_options *options, struct applet **out);
+int ias_make(const struct sim_options *options, struct applet **out);
 /* CARD_E_CONFIG, CARD_E_MEMORY. Free with ops->free. */
 int cps3_new(const struct cps3_options *options, struct applet **out);
 

@@ -1,6 +1,7 @@
 /*
  * The files of the simulated CPS3 (fact sheet cps3, sections 3 to 5 and 8):
- * real bytes where the sheet has them; what is ours is said.
+ * real bytes where the sheet has them; what is ours is said. Other makers'
+ * cards have the same ones but EF.DIR, EF.ATR and EF.SN.
  */
 #include "tests/sim/cps3_int.h"
 
@@ -11,35 +12,11 @@
 #include "tests/sim/pki.h"
 #include "tests/sim/template.h"
 
-static const uint8_t aid[] = {0xE8, 0x28, 0xBD, 0x08, 0x0F, 0x80, 0x25,
-                              0x00, 0x00, 0x01, 0xFF, 0x00, 0x10};
 static const uint8_t aid_contactless[] = {0xE8, 0x28, 0xBD, 0x08, 0x0F,
                                           0x80, 0x25, 0x00, 0x00, 0x01,
                                           0xFF, 0x00, 0x20};
-static const uint8_t aid_root[] = {0x80, 0x25, 0x00, 0x00,
-                                   0x01, 0xFF, 0x01, 0x00};
-
-const struct bytes cps3_aid = {aid, sizeof(aid)};
 const struct bytes cps3_aid_contactless = {aid_contactless,
                                            sizeof(aid_contactless)};
-const struct bytes cps3_aid_root = {aid_root, sizeof(aid_root)};
-
-/*
- * Entries as on the sheet. The contactless one first: in the other order
- * OpenSC would take it, and it is known to find the keys of real cards. The
- * odfPath in the DDO is ours: with it the file has a real card's 65 (hex)
- * bytes.
- */
-static const char ef_dir[] =
-    "61(4F($1) 50('CPX IAS CL') 73(30(04(5031)) 4F($0)))"
-    "61(4F($0) 50('CPX IAS') 73(30(04(5031)) 4F($0)))";
-
-static const char ef_atr[] =
-    "80 43 01 B8 46 04 04 B0 EC C1 47 03 94 01 80 4F($2)"
-    "E0 10 02 02 01 04 02 02 01 04 02 02 01 00 02 02 01 00"
-    "78 08 06 06 2B 81 22 F8 78 02 82 02 90 00";
-
-static const char ef_sn[] = "5A($3)";
 
 static const char ef_actualisation[] =
     "EC(81 07 20200101000000 82 07 20200101000500)";
@@ -62,7 +39,7 @@ static const char ef_aodf[] =
     "30(30(0C('Code porteur de la carte CPS') 030108 040102"
     "     30(30(03020520 0500) 30(03020640 0500) 30(03020308 040104)))"
     "  30(040101)"
-    "  A1(30(0303040C10 0A0101 020104 020108 020104 800101 0401FF)))"
+    "  A1(30(0303040C10 0A0101 020104 020108 020104 8001$9 0401FF)))"
     "30(30(0C('Code de d'C3A9'blocage de la carte CPS') 030108"
     "     30(30(03020520 0500) 30(03020640 0500)))"
     "  30(040104)"
@@ -84,6 +61,19 @@ static const char ef_cdf[] =
     "     30(30(03020780 0500) 30(03020640 040101)))"
     "  30(04($0 02)) A1(30(30(04(7102)))))";
 
+/*
+ * Contactless: no real directory is known but the key's label, that it has no
+ * PIN, and that what is in contact's 7001 cannot be read.
+ */
+static const char ef_prkdf_contactless[] =
+    "30(30(0C('CPS_PRIV_TECH_AUT') 030205A0)"
+    "  30(04($0 03) $6 0101FF 030204B0 02020083) A1(30(30(0400) 02020800)))";
+
+static const char ef_cdf_contactless[] =
+    "30(30(0C('Certificat Technique CPS') 03020800"
+    "     30(30(03020780 0500) 30(03020640 040101)))"
+    "  30(04($0 03)) A1(30(30(04(7102)))))";
+
 enum { SFI_DIR = 0x1E, SFI_ATR = 0x1D, SFI_SN = 0x1C, SFI_SHIFT = 3 };
 
 static const struct layout {
@@ -93,9 +83,6 @@ static const struct layout {
     bool free_read;
     const char *content;
 } layout[] = {
-    {CPS3_MF, 0x2F00, SFI_DIR, true,  ef_dir       },
-    {CPS3_MF, 0x2F01, SFI_ATR, true,  ef_atr       },
-    {CPS3_MF, 0xD003, SFI_SN,  false, ef_sn        },
     {CPS3_DF, 0x5031, 0,       true,  ef_odf       },
     {CPS3_DF, 0x5032, 0,       true,  ef_token_info},
     {CPS3_DF, 0x7001, 0,       true,  ef_aodf      },
@@ -103,12 +90,14 @@ static const struct layout {
     {CPS3_DF, 0x7005, 0,       true,  ef_cdf       },
 };
 
-enum { ISSUER = 5, SERIAL_BCD = 10, USAGE_MAX = 5 };
+enum { ISSUER = 5, SERIAL_BCD = 10, SERIAL_BARE = 4, SERIAL_SHIFTED = 5, USAGE_MAX = 5 };
 
 struct identity {
     uint8_t serial[SERIAL_BCD];
     uint8_t sign_usage[USAGE_MAX], auth_usage[USAGE_MAX];
-    struct bytes args[7]; /* $0 .. $6 of the templates above */
+    uint8_t shifted[SERIAL_SHIFTED];
+    uint8_t pin_ref;
+    struct bytes args[10]; /* $0 .. $9 of the templates */
 };
 
 /*
@@ -163,21 +152,37 @@ static struct bytes make_usage(uint16_t flags, uint8_t out[USAGE_MAX])
     return bytes_from(out, (size_t)len + 3);
 }
 
-static int make_identity(const struct cps3_options *o, struct identity *id)
+/* 99 00 27 52 as 09 90 02 75 2F. */
+static void shift_serial(const uint8_t *bare, uint8_t out[SERIAL_SHIFTED])
+{
+    for (size_t i = 0; i < SERIAL_SHIFTED; i++)
+        out[i] = (uint8_t)((i == 0 ? 0 : bare[i - 1] << 4) |
+                           (i == SERIAL_BARE ? 0x0F : bare[i] >> 4));
+}
+
+static int make_identity(const struct cps3 *c, struct identity *id)
 {
     enum { DECRYPT_SIGN = 1 << 1 | 1 << 2, NON_REPUDIATION = 1 << 9 };
+    const struct cps3_options *o = &c->options;
     const char *logical = o->logical_id != NULL ? o->logical_id : "2300081197";
     uint16_t sign = o->sign_usage != 0 ? o->sign_usage : NON_REPUDIATION;
     uint16_t auth = o->auth_usage != 0 ? o->auth_usage : DECRYPT_SIGN;
+    int rc = make_serial(o->serial != NULL ? o->serial : "99002752",
+                         id->serial);
 
-    id->args[0] = cps3_aid;
+    shift_serial(id->serial + ISSUER, id->shifted);
+    id->pin_ref = c->maker->local_pin ? 0x81 : 0x01;
+    id->args[0] = buf_view(&c->aid);
     id->args[1] = cps3_aid_contactless;
-    id->args[2] = cps3_aid_root;
+    id->args[2] = buf_view(&c->root);
     id->args[3] = BYTES_OF(id->serial);
     id->args[4] = bytes_of_string(logical);
     id->args[5] = make_usage(sign, id->sign_usage);
     id->args[6] = make_usage(auth, id->auth_usage);
-    return make_serial(o->serial != NULL ? o->serial : "99002752", id->serial);
+    id->args[7] = bytes_from(id->serial + ISSUER, SERIAL_BARE);
+    id->args[8] = BYTES_OF(id->shifted);
+    id->args[9] = bytes_from(&id->pin_ref, 1);
+    return rc;
 }
 
 static int add_file(struct cps3 *c, const struct layout *l,
@@ -248,19 +253,62 @@ static int apply_override(struct cps3 *c, const struct cps3_override *o)
     return buf_put(&f->content, o->content);
 }
 
+static int add_of_maker(struct cps3 *c, const struct bytes *args)
+{
+    const struct cps3_maker *m = c->maker;
+    const struct layout of_maker[] = {
+        {CPS3_MF, 0x2F00, SFI_DIR, true,  m->dir   },
+        {CPS3_MF, 0x2F01, SFI_ATR, true,  m->ef_atr},
+        {CPS3_MF, 0xD003, SFI_SN,  false, m->sn    },
+    };
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < nitems(of_maker); i++)
+        if (of_maker[i].content != NULL)
+            rc = add_file(c, &of_maker[i], args);
+    return rc;
+}
+
+static int add_contactless(struct cps3 *c, const struct bytes *args)
+{
+    static const struct layout contactless[] = {
+        {CPS3_DF, 0x5031, 0, true, ef_odf},
+        {CPS3_DF, 0x5032, 0, true, ef_token_info},
+        {CPS3_DF, 0x7002, 0, true, ef_prkdf_contactless},
+        {CPS3_DF, 0x7005, 0, true, ef_cdf_contactless},
+        {CPS3_DF, 0x7001, 0, true, ef_aodf},
+    };
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < nitems(contactless); i++)
+        rc = add_file(c, &contactless[i], args);
+    c->files[c->file_count - 1].closed = true;
+    return rc;
+}
+
+static int add_contact(struct cps3 *c, const struct bytes *args)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < nitems(layout); i++)
+        rc = add_file(c, &layout[i], args);
+    return rc < 0 ? rc : add_cert(c, 0x7101, "sign");
+}
+
 int cps3_make_files(struct cps3 *c)
 {
     static const struct layout actualisation = {CPS3_MF, 0xD010, 0, true,
                                                 ef_actualisation};
     struct identity id;
-    int rc = make_identity(&c->options, &id);
+    int rc = make_identity(c, &id);
 
-    for (size_t i = 0; rc == 0 && i < nitems(layout); i++)
-        rc = add_file(c, &layout[i], id.args);
+    if (rc == 0)
+        rc = add_of_maker(c, id.args);
+    if (rc == 0)
+        rc = c->maker->contactless ? add_contactless(c, id.args)
+                                   : add_contact(c, id.args);
     if (rc == 0 && c->options.actualisation)
         rc = add_file(c, &actualisation, id.args);
-    if (rc == 0)
-        rc = add_cert(c, 0x7101, "sign");
     if (rc == 0)
         rc = add_cert(c, 0x7102, "auth");
     for (size_t i = 0; rc == 0 && i < c->options.override_count; i++)
@@ -304,18 +352,18 @@ int cps3_put_fcp(const struct cps3_file *file, struct buf *out)
 }
 
 /* No dump of a DF's FCP is known: this one is ours. */
-int cps3_put_df_fcp(enum cps3_where where, struct buf *out)
+int cps3_put_df_fcp(const struct cps3 *c, struct buf *out)
 {
     static const uint8_t fid_mf[] = {0x3F, 0x00};
     static const uint8_t fid_df[] = {0x00, 0x01};
     static const uint8_t fid_df_cl[] = {0x00, 0x02};
-    const struct bytes mf[] = {BYTES_OF(fid_mf), cps3_aid_root};
-    const struct bytes df[] = {BYTES_OF(fid_df), cps3_aid};
+    const struct bytes mf[] = {BYTES_OF(fid_mf), buf_view(&c->root)};
+    const struct bytes df[] = {BYTES_OF(fid_df), buf_view(&c->aid)};
     const struct bytes df_cl[] = {BYTES_OF(fid_df_cl), cps3_aid_contactless};
 
     return template_put(
         out, "62(820138 83($0) 84($1) A1(8C077BFFFFFFFFFF00) 8A0105)",
-        where == CPS3_DF      ? df
-        : where == CPS3_DF_CL ? df_cl
-                              : mf);
+        c->where == CPS3_DF      ? df
+        : c->where == CPS3_DF_CL ? df_cl
+                                 : mf);
 }

@@ -41,6 +41,31 @@ enum cps3_sw {
     SW_ERROR = 0x6F00
 };
 
+/*
+ * A maker's card. Templates take $0 aid, $1 the contactless one, $2 root, $3
+ * serial number with issuer, $7 bare, $8 shifted by a nibble.
+ *
+ *   atr, root, aid  hexadecimal; the DF 0001 has the name aid
+ *   dir             template of EF.DIR; NULL: none
+ */
+struct cps3_maker {
+    const char *name;
+    const char *atr;
+    const char *root, *aid;
+    const char *dir, *ef_atr, *sn;
+    uint8_t ef_p1;      /* SELECT of an EF by its FID */
+    uint8_t answer_p2;  /* SELECT of a file with an answer */
+    bool mf_answers;    /* SELECT of the MF without is refused */
+    bool t1;
+    bool cps;           /* the other DF is there too */
+    bool whole_paths;   /* P1 09: path with 3F00; else without */
+    bool covered;       /* by a card manager, until its root is selected */
+    bool no_sdo;
+    bool local_pin;     /* the PIN is the DF's own: 81 */
+    bool pin_24;        /* its block has 24 bytes, filled with 00 */
+    bool contactless;   /* technical key alone, the AODF is closed */
+};
+
 enum cps3_where {
     CPS3_MF,
     CPS3_DF,     /* 3F00/0001, the PKCS#15 application */
@@ -53,6 +78,7 @@ struct cps3_file {
     enum cps3_where where;
     uint8_t sfi_byte; /* FCP tag 88; SFI << 3; 0: none */
     bool free_read;   /* ACL seen in the FCP: EF.SN's differs */
+    bool closed;      /* not to be read */
     struct buf content;
 };
 
@@ -86,6 +112,10 @@ struct cps3_environment {
 struct cps3 {
     struct applet applet;
     struct cps3_options options;
+    const struct cps3_maker *maker;
+    uint8_t root_data[16], aid_data[16];
+    uint8_t atr_data[33];
+    struct buf root, aid, atr;
     struct cps3_file files[CPS3_MAX_FILES];
     size_t file_count;
     EVP_PKEY *sign_key, *auth_key;
@@ -117,13 +147,16 @@ typedef unsigned cps3_command_fn(struct cps3 *c,
                                  const struct cps3_command *cmd,
                                  struct buf *out);
 
+/* cps3_maker.c; NULL: none of that name. */
+const struct cps3_maker *cps3_find_maker(const char *name);
+
 /* cps3_files.c: fill c->files; CARD_E_CONFIG. */
 int cps3_make_files(struct cps3 *c);
 void cps3_free_files(struct cps3 *c);
 struct cps3_file *cps3_find_file(struct cps3 *c, enum cps3_where where,
                                  uint16_t fid);
 int cps3_put_fcp(const struct cps3_file *file, struct buf *out);
-int cps3_put_df_fcp(enum cps3_where where, struct buf *out);
+int cps3_put_df_fcp(const struct cps3 *c, struct buf *out);
 
 /* cps3_pin.c */
 int cps3_store_load(struct cps3 *c);
@@ -133,6 +166,6 @@ cps3_command_fn cps3_verify, cps3_change, cps3_reset_retry, cps3_get_data;
 /* cps3_key.c */
 cps3_command_fn cps3_mse, cps3_pso, cps3_internal_authenticate;
 
-extern const struct bytes cps3_aid, cps3_aid_contactless, cps3_aid_root;
+extern const struct bytes cps3_aid_contactless;
 
 #endif

@@ -17,6 +17,7 @@
 enum {
     KEY_SIGN = 0x81,
     KEY_AUTH = 0x82,
+    KEY_TECHNICAL = 0x83, /* the number is ours */
     ALG_AUTH = 0x02,
     ALG_SIGN_SHA1 = 0x12,
     ALG_SIGN_SHA256 = 0x42,
@@ -57,6 +58,14 @@ static const struct rule *find_rule(uint8_t p2)
     return NULL;
 }
 
+/* Contactless there is but one key, which authenticates without a PIN. */
+static uint8_t key_of_rule(const struct cps3 *c, const struct rule *rule)
+{
+    if (!c->maker->contactless)
+        return rule->key;
+    return rule->slot == CPS3_AT ? KEY_TECHNICAL : 0xFF;
+}
+
 /* {80 01 alg} and {84 01 key}, in either order. */
 static bool parse_crt(struct bytes body, struct cps3_template *t)
 {
@@ -88,7 +97,7 @@ unsigned cps3_mse(struct cps3 *c, const struct cps3_command *cmd,
     if (!parse_crt(cmd->body, &t))
         return SW_DATA;
     /* 81 and 82 are local references: they mean something in the DF only. */
-    if (t.key != rule->key || (t.key != 0 && c->where != CPS3_DF))
+    if (t.key != key_of_rule(c, rule) || (t.key != 0 && c->where != CPS3_DF))
         return SW_NO_REFERENCE;
     if (t.alg != rule->algs[0] && t.alg != rule->algs[1])
         return SW_DATA;
@@ -146,7 +155,7 @@ unsigned cps3_internal_authenticate(struct cps3 *c,
 {
     if (cmd->p1 != 0x00 || cmd->p2 != 0x00)
         return SW_P1P2;
-    if (!c->verified[CPS3_PIN])
+    if (!c->verified[CPS3_PIN] && !c->maker->contactless)
         return SW_SECURITY;
     if (c->env.set[CPS3_AT].alg == 0)
         return SW_CONDITIONS;

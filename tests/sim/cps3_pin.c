@@ -161,24 +161,53 @@ static unsigned present(struct cps3 *c, unsigned which, struct bytes block)
     return SW_OK;
 }
 
-static bool which_secret(uint8_t reference, unsigned *which)
+/* A local PIN is there in its DF only. */
+static bool which_secret(const struct cps3 *c, uint8_t reference,
+                         unsigned *which)
 {
-    *which = reference == 0x01 ? CPS3_PIN : CPS3_PUK;
-    return reference == 0x01 || reference == 0x02;
+    uint8_t pin = c->maker->local_pin ? 0x81 : 0x01;
+
+    *which = reference == pin ? CPS3_PIN : CPS3_PUK;
+    if (c->maker->contactless || (c->maker->local_pin && c->where != CPS3_DF))
+        return false;
+    return reference == pin || reference == 0x02;
+}
+
+/* 24 bytes, filled with 00, to the block this file knows. */
+static bool shorten(const struct cps3 *c, struct bytes *block,
+                    uint8_t space[CPS3_PIN_BLOCK])
+{
+    size_t digits = 0;
+
+    if (!c->maker->pin_24)
+        return true;
+    if (block->len != 24)
+        return false;
+    memset(space, 0xFF, CPS3_PIN_BLOCK);
+    for (; digits < CPS3_PIN_BLOCK && block->data[digits] != 0; digits++)
+        space[digits] = block->data[digits];
+    for (size_t i = digits; i < block->len; i++)
+        if (block->data[i] != 0)
+            return false;
+    *block = bytes_from(space, CPS3_PIN_BLOCK);
+    return true;
 }
 
 unsigned cps3_verify(struct cps3 *c, const struct cps3_command *cmd,
                      struct buf *out)
 {
+    struct bytes block = cmd->body;
+    uint8_t space[CPS3_PIN_BLOCK];
     unsigned which;
 
     (void)out;
     if (cmd->p1 != 0x00)
         return SW_P1P2;
-    if (!which_secret(cmd->p2, &which))
+    if (!which_secret(c, cmd->p2, &which))
         return SW_NO_REFERENCE;
     if (cmd->body.len > 0)
-        return present(c, which, cmd->body);
+        return shorten(c, &block, space) ? present(c, which, block)
+                                         : (unsigned)SW_LENGTH;
     if (c->verified[which])
         return SW_OK;
     if (is_blocked(c, which))
@@ -208,7 +237,7 @@ unsigned cps3_change(struct cps3 *c, const struct cps3_command *cmd,
     unsigned which, sw;
 
     (void)out;
-    if (!which_secret(cmd->p2, &which))
+    if (!which_secret(c, cmd->p2, &which))
         return SW_NO_REFERENCE;
     if (which == CPS3_PUK)
         return SW_SECURITY; /* its ACL says never */

@@ -84,6 +84,11 @@ static unsigned match(const struct object *o, unsigned inner)
     return o->inner == TAG_DOCP && inner == TAG_CHV ? SW_P1P2 : SW_NO_REFERENCE;
 }
 
+static enum cps3_where where_of(const struct cps3 *c, const struct object *o)
+{
+    return o->tag == OBJECT_PIN && c->maker->local_pin ? CPS3_DF : o->where;
+}
+
 unsigned cps3_get_data(struct cps3 *c, const struct cps3_command *cmd,
                        struct buf *out)
 {
@@ -104,7 +109,7 @@ unsigned cps3_get_data(struct cps3 *c, const struct cps3_command *cmd,
             bytes_from(&s->puk_usage, 1),
         };
 
-        if (o->tag != object || o->where != c->where)
+        if (o->tag != object || where_of(c, o) != c->where)
             continue;
         sw = match(o, inner);
         if (sw == SW_OK && template_put(out, o->answer, args) < 0)

@@ -7,12 +7,15 @@
 
 #include "card/error.h"
 #include "tests/sim/cps3.h"
+#include "tests/sim/cps4.h"
 #include "tests/sim/multi.h"
 #include "tests/sim/openpgp.h"
 #include "tests/sim/piv.h"
 
 const struct sim_family sim_families[] = {
     {"cps3", cps3_make},
+    {"cps4", cps4_make},
+    {"ias",  ias_make },
     {"piv",  piv_make },
     {"openpgp", openpgp_make},
     {"yubikey", yubikey_make},

@@ -373,7 +373,7 @@ static const char *const unusable_paths[] = {
     "30{04{}}",
     "30{04{43}}",
     "30{}",
-    "A0{30{}}", /* the certificate itself */
+    "A0{}", /* a certificate itself, but none */
     "30{04{4331} 02{010001} 80{01}}",
     "30{04{4331} 02{00} 80{010001}}",
     "30{04{4331} 02{0100000000} 80{01}}",
