@@ -9,5 +9,6 @@ const struct driver *const driver_table[] = {
     &driver_ias,
     &driver_piv,
     &driver_openpgp,
+    &driver_gemsafe,
     NULL,
 };
