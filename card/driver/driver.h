@@ -174,6 +174,7 @@ extern const struct card_id token_pin_id;
 extern const struct driver driver_cps4;
 extern const struct driver driver_gemsafe;
 extern const struct driver driver_ias;
+extern const struct driver driver_iso15;
 extern const struct driver driver_openpgp;
 extern const struct driver driver_piv;
 extern const struct driver driver_pkcs11;

@@ -9,6 +9,7 @@
 #include "tests/sim/cps3.h"
 #include "tests/sim/cps4.h"
 #include "tests/sim/gemsafe.h"
+#include "tests/sim/iso15.h"
 #include "tests/sim/multi.h"
 #include "tests/sim/openpgp.h"
 #include "tests/sim/piv.h"
@@ -19,6 +20,7 @@ const struct sim_family sim_families[] = {
     {"ias",  ias_make },
     {"piv",  piv_make },
     {"openpgp", openpgp_make},
+    {"iso15", iso15_make},
     {"gemsafe", gemsafe_v1_make},
     {"gemsafe-v3", gemsafe_v3_make},
     {"gemp15", gemp15_make},
