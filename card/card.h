@@ -123,6 +123,8 @@ bool card_search_done(const struct card_search *search);
  * carried it, if it did not (engine control PIN).
  */
 int card_search_set_pin(struct card_search *search, struct bytes pin);
+/* The caller compares certificates, those of keys too. */
+void card_search_want_certs(struct card_search *search);
 void card_search_free(struct card_search *search);
 
 struct card_key *card_key_ref(struct card_key *key);

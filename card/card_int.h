@@ -95,7 +95,9 @@ struct card_wanted {
 
 /*
  * The card in a reader, with one reference, as the first driver knows it that
- * was not asked before; w->asked has it then. CARD_E_NOT_MINE: none knows it.
+ * was not asked before; w->asked has it then. In a transaction, for card_end:
+ * what was selected to tell whose it is need not be selected again.
+ * CARD_E_NOT_MINE: none knows it.
  */
 int card_open(struct card_context *ctx, struct card_wanted *w,
               struct card **out);

@@ -239,7 +239,8 @@ static int decrypt(struct card_key *key, const struct card_unpad *how,
 
     if ((key->info.can & CARD_CAN_DECRYPT_RAW) != 0)
         rc = decrypt_raw(key, how, cryptogram, synthetic, plain);
-    if (rc == CARD_E_UNSUPPORTED && (key->info.can & needed(how)) != 0)
+    if (rc == CARD_E_UNSUPPORTED && how->padding != CARD_UNPAD_NONE &&
+        (key->info.can & needed(how)) != 0)
         rc = decrypt_unpadded(key, how, cryptogram, synthetic, plain);
     return rc;
 }

@@ -163,6 +163,7 @@ static int probe(struct card *c, struct card_wanted *w)
                           c->token.serial, &c->token.cache);
 }
 
+/* In a transaction afterwards, unless it fails. */
 static int connect_and_probe(struct card *c, struct card_wanted *w)
 {
     int rc;
@@ -171,8 +172,8 @@ static int connect_and_probe(struct card *c, struct card_wanted *w)
     if ((rc = c->reader.ops->connect(&c->reader)) < 0 ||
         (rc = card_begin_within(c, w->patience)) < 0)
         return rc;
-    rc = probe(c, w);
-    card_end(c, READER_LEAVE);
+    if ((rc = probe(c, w)) < 0)
+        card_end(c, READER_LEAVE);
     return rc;
 }
 
@@ -215,8 +216,8 @@ static struct card *nth_open(struct card_context *ctx,
 }
 
 /*
- * Of the cards that were opened in a reader, the one that is in it now; *rc is
- * CARD_E_BUSY if others hold it.
+ * Of the cards that were opened in a reader, the one that is in it now, in a
+ * transaction; *rc is CARD_E_BUSY if others hold it.
  */
 static struct card *find_open(struct card_context *ctx,
                               struct card_wanted *w, int *rc)
@@ -225,7 +226,6 @@ static struct card *find_open(struct card_context *ctx,
 
     for (size_t i = 0; (c = nth_open(ctx, w, i)) != NULL; i++) {
         if ((*rc = card_begin_within(c, w->patience)) == 0) {
-            card_end(c, READER_LEAVE);
             w->asked |= 1U << place_of(c->token.driver);
             w->known |= 1U << place_of(c->token.driver);
             return c;
@@ -247,7 +247,7 @@ static bool is_same(const struct card *a, const struct card *b)
            strcmp(a->token.serial, b->token.serial) == 0;
 }
 
-/* Enter a card; if another thread was faster, its card instead of this. */
+/* Enter a card; if another thread was faster, give its card instead. */
 static struct card *share(struct card_context *ctx, struct card *fresh)
 {
     struct card *c;
@@ -267,10 +267,7 @@ static struct card *share(struct card_context *ctx, struct card *fresh)
         ctx->cards = fresh;
     }
     lock_release(&ctx->lock);
-    if (c == NULL)
-        return fresh;
-    destroy(fresh);
-    return c;
+    return c != NULL ? c : fresh;
 }
 
 int card_open(struct card_context *ctx, struct card_wanted *w,
@@ -292,8 +289,13 @@ int card_open(struct card_context *ctx, struct card_wanted *w,
         destroy(c);
         return card_fail_in(rc, "reader \"%s\"", w->reader);
     }
-    *out = share(ctx, c);
-    return 0;
+    if ((*out = share(ctx, c)) == c)
+        return 0;
+    card_end(c, READER_LEAVE);
+    destroy(c);
+    if ((rc = card_begin_within(*out, w->patience)) < 0)
+        card_unref(*out);
+    return rc;
 }
 
 /* The token among those that were opened, whatever slot it was in. */
@@ -338,7 +340,9 @@ int card_open_token(struct card_context *ctx, struct p11_module *module,
         destroy(c);
         return card_fail_in(rc, "token \"%s\"", slot->token.label);
     }
-    *out = share(ctx, c);
+    card_end(c, READER_LEAVE);
+    if ((*out = share(ctx, c)) != c)
+        destroy(c);
     return 0;
 }
 

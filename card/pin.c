@@ -174,7 +174,9 @@ static int check_count(const struct card_key *key,
                          "the stored PIN was not presented: the card does not "
                          "tell how many tries are left%s",
                          pin->tries_left == CARD_TRIES_UNKNOWN
-                             ? "" : " out of how many");
+                             ? ""
+                             : " out of how many (the setting pin-rule = "
+                               "not-last does without)");
     if (not_last && pin->tries_left < 2)
         return card_fail(CARD_E_PIN_REFUSED,
                          "the stored PIN was not presented: one try is left");

@@ -74,6 +74,11 @@ int card_search_set_pin(struct card_search *search, struct bytes pin)
     return 0;
 }
 
+void card_search_want_certs(struct card_search *search)
+{
+    search->want_certs = true;
+}
+
 void card_search_set_ask(struct card_search *search, card_ask_pin_fn *ask,
                          void *arg)
 {
@@ -306,10 +311,20 @@ static int hand_out(const struct card_search *s, struct search_entry *e,
     return 0;
 }
 
+/* What many objects in a row have in common is said once. */
+static void log_fault(const struct card_search *s, char *said, size_t cap)
+{
+    if (strcmp(said, card_error_sentence()) == 0)
+        return;
+    snprintf(said, cap, "%s", card_error_sentence());
+    card_log(s->context, "%s", said);
+}
+
 /* The next object that is of use; if there never was one, why the last is not. */
 static int next_useful(struct card_search *s, struct card_object *out)
 {
     int rc = card_fail(CARD_E_NOT_FOUND, "no more objects");
+    char said[512] = "";
 
     while (s->next < s->count) {
         rc = hand_out(s, &s->entries[s->next++], out);
@@ -317,7 +332,7 @@ static int next_useful(struct card_search *s, struct card_object *out)
             s->given = true;
         if (!search_is_objects_fault(rc))
             return rc;
-        card_log(s->context, "%s", card_error_sentence());
+        log_fault(s, said, sizeof(said));
     }
     return s->given ? card_fail(CARD_E_NOT_FOUND, "no more objects") : rc;
 }

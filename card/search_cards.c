@@ -73,6 +73,14 @@ static int add_key_as(struct card_search *s, struct card *c,
     return 0;
 }
 
+/* A certificate that was not read for names need not be, to use the key. */
+static bool needs_cert(const struct card_search *s, const struct card *c)
+{
+    return s->kinds != CARD_KIND_PRIVATE || s->want_certs ||
+           s->uri.issuer != NULL || s->uri.subject != NULL ||
+           !c->token.driver->prefers_public;
+}
+
 /*
  * A key without a certificate is of use only where the card tells its public
  * half.
@@ -89,6 +97,8 @@ static int add_key(struct card_search *s, struct card *c,
     if ((rc = find_cert(s, c, order, key, &cert, &match)) < 0 || !match ||
         (cert == NO_INDEX && c->token.driver->read_public == NULL))
         return rc;
+    if (!needs_cert(s, c))
+        cert = NO_INDEX;
     if ((rc = add_key_as(s, c, CARD_KIND_PRIVATE, key, cert)) < 0)
         return rc;
     return add_key_as(s, c, CARD_KIND_PUBLIC, key, cert);
@@ -208,15 +218,12 @@ static int search_token(struct card_search *s, struct card *c)
     return read_first(s, first);
 }
 
-static int search_card(struct card_search *s, struct card *c,
-                       unsigned patience)
+/* Ends the transaction in which the card was opened. */
+static int search_card(struct card_search *s, struct card *c)
 {
-    int rc = card_begin_within(c, patience);
+    int rc = search_token(s, c);
 
-    if (rc == 0) {
-        rc = search_token(s, c);
-        card_end(c, READER_LEAVE);
-    }
+    card_end(c, READER_LEAVE);
     return rc < 0 ? card_fail_in(rc, "%s", c->name) : 0;
 }
 
@@ -263,7 +270,7 @@ static int search_reader(struct card_search *s, const char *reader,
     for (bool known = false; rc == 0 && more; known = true) {
         if ((rc = card_open(s->context, &w, &c)) < 0)
             return rc == CARD_E_NOT_MINE && known ? 0 : rc;
-        rc = search_card(s, c, patience);
+        rc = search_card(s, c);
         more = goes_on(s, c, first);
         if (!known && s->uri.driver == NULL)
             keep_hint(c);

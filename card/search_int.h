@@ -33,6 +33,7 @@ struct card_search {
     card_ask_pin_fn *ask;
     void *ask_arg;
     bool may_log_in; /* card_search_set_ask */
+    bool want_certs; /* card_search_want_certs */
     bool searched;
     bool given; /* an object went to the caller */
     struct search_entry *entries;

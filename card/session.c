@@ -44,6 +44,18 @@ static int check_identity(struct card *c)
     return rc;
 }
 
+/*
+ * Of a card without a number nobody can say that it is still the same: what a
+ * person typed for the one that was there goes to no other.
+ */
+static void forget_typed(struct card *c)
+{
+    for (size_t i = 0; i < nitems(c->pins); i++) {
+        secret_free(c->pins[i].typed);
+        c->pins[i].typed = NULL;
+    }
+}
+
 static int reconnect(struct card *c)
 {
     int rc = c->reader.ops->connect(&c->reader);
@@ -110,6 +122,8 @@ int card_begin_within(struct card *c, unsigned milliseconds)
         }
         c->check_identity = false;
         card_forget_state(c);
+        if (c->slot == NULL && c->token.serial[0] == '\0')
+            forget_typed(c);
     }
     return 0;
 }
@@ -154,6 +168,8 @@ int card_cert(struct card *c, size_t index, struct bytes *der)
             return rc;
         rc = c->token.driver->read_cert(&c->token, &c->token.certs[index],
                                         &fresh);
+        if (rc == 0 && fresh.len == 0)
+            rc = card_fail(CARD_E_NOT_FOUND, "the certificate is empty");
         if (rc == 0 && (rc = buf_new(known, fresh.len)) == 0)
             rc = buf_put(known, buf_view(&fresh));
         buf_free(&fresh);

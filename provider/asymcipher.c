@@ -174,8 +174,9 @@ static int cipher_decrypt_init(void *vctx, void *vkey,
         return prov_refuse(ctx->prov, CARD_E_ARGUMENT,
                            "decryption needs a private key");
     if (!decrypts(ctx->key))
-        return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "%s does not decrypt",
-                           prov_key_name(ctx->key));
+        return prov_result(ctx->prov,
+                           card_fail(CARD_E_UNSUPPORTED, "%s does not decrypt",
+                                     prov_key_name(ctx->key)));
     return cipher_set_ctx_params(ctx, params);
 }
 
@@ -184,8 +185,9 @@ static int check_padding(const struct cipher_ctx *ctx,
 {
     if ((card_key_can(ctx->key->card) & padding->can) != 0)
         return 1;
-    return prov_refuse(ctx->prov, CARD_E_UNSUPPORTED, "%s %s",
-                       prov_key_name(ctx->key), padding->otherwise);
+    return prov_result(ctx->prov,
+                       card_fail(CARD_E_UNSUPPORTED, "%s %s",
+                                 prov_key_name(ctx->key), padding->otherwise));
 }
 
 /*

@@ -257,6 +257,11 @@ static X509 *parse_cert(struct bytes der)
     return cert;
 }
 
+static bool wants_names(const struct store_filter *f)
+{
+    return f->subject != NULL || f->issuer != NULL || f->serial != NULL;
+}
+
 /* A key on a card is found by its certificate too. */
 static bool object_matches(const struct store_ctx *s,
                            const struct card_object *object)
@@ -268,7 +273,7 @@ static bool object_matches(const struct store_ctx *s,
     if (f->alias != NULL
         && (object->label == NULL || strcmp(f->alias, object->label) != 0))
         return false;
-    if (f->subject == NULL && f->issuer == NULL && f->serial == NULL)
+    if (!wants_names(f))
         return true;
     cert = parse_cert(object->cert);
     matches = cert != NULL && names_match(f, cert) && serial_matches(f, cert);
@@ -283,6 +288,8 @@ static int begin_search(struct store_ctx *s)
     int rc = card_search_new(s->cards, &s->uri, expected_kinds(s->expect),
                              &s->search);
 
+    if (rc == 0 && wants_names(&s->filter))
+        card_search_want_certs(s->search);
     if (rc == 0 && s->pin != NULL)
         rc = card_search_set_pin(s->search, secret_view(s->pin));
     return rc;

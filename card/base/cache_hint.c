@@ -39,6 +39,8 @@ static bool take_text(struct bytes bytes, char *out, size_t cap)
 {
     struct buf text = {(uint8_t *)out, 0, cap};
 
+    if (bytes.len >= cap)
+        return false;
     for (size_t i = 0; i < bytes.len; i++)
         if (bytes.data[i] < 0x20 || bytes.data[i] == 0x7F)
             return false;

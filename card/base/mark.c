@@ -3,6 +3,7 @@
  */
 #include "card/base/mark.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -44,8 +45,10 @@ int mark_open(const char *path)
 bool mark_is_set(const char *name)
 {
     char path[MARK_MAX_PATH];
+    struct stat st;
 
-    return mark_path(name, path, sizeof(path)) && access(path, F_OK) == 0;
+    return mark_path(name, path, sizeof(path)) &&
+           (lstat(path, &st) == 0 || errno != ENOENT);
 }
 
 bool mark_set(const char *name)

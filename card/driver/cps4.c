@@ -147,7 +147,8 @@ static int read_serial(struct token *t)
 
     if ((rc = enter_chipdoc(t)) < 0 ||
         (rc = select_ef(t, SELECT_ANY, BYTES_OF(fid_sn))) < 0 ||
-        (rc = iso_read_binary(t->reader, 0, sizeof(space), APDU_LE_MAX, &sn)) < 0)
+        (rc = iso_read_binary(t->reader, 0, sizeof(space), APDU_LE_MAX,
+                              &sn)) < 0)
         return rc;
     return ias_format_serial(buf_view(&sn), IAS_CPS, t->serial);
 }

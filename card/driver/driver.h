@@ -86,6 +86,8 @@ struct driver {
      * time, without a transaction, while the PIN is verified.
      */
     bool concurrent;
+    /* read_public takes less than the certificate: who signs needs no more. */
+    bool prefers_public;
     /* Shares cards with others that do: those are looked for beside it. */
     bool neighbours;
     /*

@@ -163,9 +163,14 @@ static int decipher(struct token *t, const struct card_key_info *key,
 
     if (rc < 0) /* not a word on the cryptogram's padding */
         return rc == CARD_E_STATUS ? CARD_E_UNSUPPORTED : rc;
-    return indicator ? iso_pso_decipher(t->reader, 0x00, cryptogram,
-                                        key->bits / 8, plain)
-                     : own_pso(t, 0x80, 0x84, cryptogram, plain);
+    rc = indicator ? iso_pso_decipher(t->reader, 0x00, cryptogram,
+                                      key->bits / 8, plain)
+                   : own_pso(t, 0x80, 0x84, cryptogram, plain);
+    /* Whatever it says now may be one: 63Cx tells of no PIN here. */
+    return gemsafe_refused(rc) || rc == CARD_E_PIN_WRONG ||
+                   rc == CARD_E_PIN_LOCKED
+               ? CARD_E_STATUS
+               : rc;
 }
 
 /*

@@ -30,7 +30,7 @@ static const uint8_t path_dir[] = {0x3F, 0x00, 0x2F, 0x00};
 static const uint8_t path_atr[] = {0x3F, 0x00, 0x2F, 0x01};
 static const uint8_t rid_iso15[] = {0xE8, 0x28, 0xBD, 0x08, 0x0F};
 
-static bool is(const struct ias *ias, enum ias_quirk quirk)
+static bool has(const struct ias *ias, enum ias_quirk quirk)
 {
     return (ias->card->quirks & (unsigned)quirk) != 0;
 }
@@ -50,7 +50,7 @@ static int select_aid(struct token *t, const struct card_path *aid)
     int rc = CARD_E_STATUS;
 
     t->selected = ias->at_mf = false;
-    if (is(ias, IAS_CPS))
+    if (has(ias, IAS_CPS))
         return iso_select(t->reader, SELECT_NAME, SELECT_NO_ANSWER,
                           path_view(aid), NULL);
     for (size_t i = 0; i < nitems(p2) && rc == CARD_E_STATUS; i++)
@@ -77,8 +77,8 @@ int ias_enter_mf(struct token *t)
     int rc;
 
     t->selected = false;
-    rc = iso_select(t->reader, is(ias, IAS_CPS) ? SELECT_PATH : SELECT_MF,
-                    is(ias, IAS_MF_WITH_FCP) ? SELECT_FCP : SELECT_NO_ANSWER,
+    rc = iso_select(t->reader, has(ias, IAS_CPS) ? SELECT_PATH : SELECT_MF,
+                    has(ias, IAS_MF_WITH_FCP) ? SELECT_FCP : SELECT_NO_ANSWER,
                     BYTES_OF(path_mf), NULL);
     ias->at_mf = rc == 0;
     if (ias_refused(rc) && leave_other(t) == 0)
@@ -91,11 +91,11 @@ static int select_ef(struct token *t, struct bytes path)
 {
     struct ias *ias = t->priv;
     uint8_t p1 = path.len != 2                ? SELECT_PATH
-                 : is(ias, IAS_EF_BY_P1_01) ? SELECT_CHILD
+                 : has(ias, IAS_EF_BY_P1_01) ? SELECT_CHILD
                                               : SELECT_FID;
 
     return iso_select(t->reader, p1,
-                      is(ias, IAS_NO_FCP) ? SELECT_NO_ANSWER : SELECT_FCP,
+                      has(ias, IAS_NO_FCP) ? SELECT_NO_ANSWER : SELECT_FCP,
                       path, NULL);
 }
 
@@ -108,7 +108,7 @@ static int select_from_mf(struct token *t, struct bytes path)
 
     bytes_take(&below, sizeof(path_mf), &mf);
     t->selected = false;
-    if (!is(ias, IAS_CPS)) {
+    if (!has(ias, IAS_CPS)) {
         if ((rc = ias_enter_mf(t)) == 0)
             rc = select_ef(t, below);
     } else {
@@ -209,11 +209,13 @@ static int find_application(struct token *t)
     struct buf file = BUF_ON(space);
     int rc;
 
-    if (ias->root.len == 0 &&
-        (rc = read_from_mf(t, BYTES_OF(path_atr), &file)) == 0)
-        find_root(ias, buf_view(&file));
-    else if (ias->root.len == 0 && !ias_refused(rc))
-        return rc;
+    if (ias->root.len == 0) {
+        rc = read_from_mf(t, BYTES_OF(path_atr), &file);
+        if (rc == 0)
+            find_root(ias, buf_view(&file));
+        else if (!ias_refused(rc))
+            return rc;
+    }
     rc = read_from_mf(t, BYTES_OF(path_dir), &file);
     if (rc == 0)
         rc = try_listed(t, buf_view(&file));
@@ -283,7 +285,7 @@ static int ias_mark(struct token *t, struct buf *mark)
     struct ias *ias = t->priv;
     int rc;
 
-    if (!is(ias, IAS_CPS))
+    if (!has(ias, IAS_CPS))
         return p15_token_last_update(t, mark);
     if (!ias->update_known && (rc = read_update(t)) < 0)
         return rc;
@@ -339,14 +341,14 @@ static int read_serial(struct token *t)
 {
     struct ias *ias = t->priv;
     unsigned quirks = ias->card->quirks;
-    size_t len = is(ias, IAS_CPS) ? IAS_CPS_SERIAL : IAS_CHUNK;
+    size_t len = has(ias, IAS_CPS) ? IAS_CPS_SERIAL : IAS_CHUNK;
     uint8_t space[APDU_LE_MAX];
     struct buf sn = BUF_ON(space);
     int rc = 0;
 
     t->selected = false;
     ias->at_mf = true;
-    if (t->seen && is(ias, IAS_CPS)) {
+    if (t->seen && has(ias, IAS_CPS)) {
         ias->at_mf = false;
         if ((rc = read_update(t)) < 0)
             return rc;

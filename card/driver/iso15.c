@@ -407,10 +407,10 @@ static int iso15_pin_status(struct token *t, struct card_pin_info *pin)
         return rc;
     rc = iso_verify_query(t->reader, pin->ref, &pin->verified,
                           &pin->tries_left);
-    if (rc == CARD_E_UNSUPPORTED) {
-        pin->silent = true;
+    /* Only of now: a number, once it is told again, goes before the mark. */
+    pin->silent = rc == CARD_E_UNSUPPORTED;
+    if (pin->silent)
         return 0;
-    }
     /* The right PIN, which was the last, gave back what was lost before. */
     if (rc == 0 && pin->verified)
         pin->tries_left = CARD_TRIES_FULL;

@@ -94,7 +94,7 @@ static int openpgp_select(struct token *t)
                         BYTES_OF(application), NULL);
 
     t->selected = rc == 0;
-    op->occurrence = 0;
+    op->occurrence = OPENPGP_OCCURRENCE_UNKNOWN; /* CanoKey's outlives SELECT */
     return rc;
 }
 
@@ -234,8 +234,8 @@ static void list_certs(struct token *t)
 }
 
 /*
- * SELECT DATA. YubiKeys before firmware 5.4.4 want the length of the data once
- * more in front of it.
+ * SELECT DATA, which 2.x cards do not know: they have one certificate. YubiKeys
+ * before firmware 5.4.4 want the length of the data once more in front of it.
  */
 static int select_certificate(struct token *t, uint8_t occurrence)
 {
@@ -246,7 +246,7 @@ static int select_certificate(struct token *t, uint8_t occurrence)
                        .data = {header + 1, sizeof(header) - 1}};
     int rc;
 
-    if (op->occurrence == occurrence)
+    if (op->occurrence == occurrence || !openpgp_is_v3(&op->data))
         return 0;
     op->occurrence = OPENPGP_OCCURRENCE_UNKNOWN;
     rc = command(t, &cmd, NULL, "select a certificate");
@@ -389,6 +389,7 @@ static int openpgp_list(struct token *t, unsigned what)
 
 const struct driver driver_openpgp = {
     .name = "openpgp",
+    .prefers_public = true,
     .neighbours = true, /* as PIV on a YubiKey */
     .probe = openpgp_probe,
     .select = openpgp_select,

@@ -143,8 +143,10 @@ static void parse_algorithm(struct bytes value, struct openpgp_key *key)
 
     if (!bytes_take_u8(&value, &algorithm))
         return;
-    key->is_rsa = algorithm == ALGORITHM_RSA;
-    if (key->is_rsa && bytes_take_u16(&value, &bits))
+    key->is_rsa = algorithm == ALGORITHM_RSA &&
+                  bytes_take_u16(&value, &bits) &&
+                  bits <= 8 * CARD_MAX_SIGNATURE;
+    if (key->is_rsa)
         key->bits = bits;
     if (algorithm == ALGORITHM_ECDH || algorithm == ALGORITHM_ECDSA ||
         algorithm == ALGORITHM_EDDSA)

@@ -266,10 +266,10 @@ int piv_read_public(struct token *t, const struct card_key_info *key,
     struct piv *piv = t->priv;
     int rc;
 
-    if (piv->no_metadata)
-        return card_fail(CARD_E_NOT_FOUND, "the card has no metadata");
     if ((rc = piv_check_retired(t, key->ref)) < 0)
         return rc;
+    if (piv->no_metadata)
+        return card_fail(CARD_E_NOT_FOUND, "the card has no metadata");
     rc = piv_command(t, &cmd, is_metadata, &answer, "read metadata");
     piv->no_metadata = rc == CARD_E_UNSUPPORTED;
     if (piv_refused(rc)) /* no such command, or no key in this slot */

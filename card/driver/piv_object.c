@@ -12,6 +12,7 @@
 
 enum {
     CERT_COMPRESSED = 0x01, /* CertInfo */
+    START_MIN = 0xF0, /* bytes of an object that tell it from another */
     SW_WRONG_DATA = 0x6A80
 };
 
@@ -189,16 +190,17 @@ int piv_check_retired(struct token *t, uint8_t slot)
 /*
  * A card does not tell when it was last changed. So of an object that was kept
  * its start is read again: it holds a certificate's number, issuer and dates.
+ * Not all cards fill an answer: PivApplet gives 255 bytes of 256.
  */
 static int confirm_kept(struct token *t, uint8_t object, struct bytes kept,
                         struct buf *out)
 {
-    size_t whole;
+    size_t whole = 0;
     int rc = piv_get_object(t, object, true, out);
 
     if (rc < 0 || (tlv_whole_len(buf_view(out), &whole) && whole == out->len))
         return rc;
-    if (out->len == APDU_LE_MAX && whole == kept.len &&
+    if (out->len >= START_MIN && whole == kept.len &&
         bytes_start_with(kept, buf_view(out))) {
         out->len = 0;
         return buf_put(out, kept);

@@ -11,8 +11,12 @@ enum {
     FEATURE_MODIFY_PIN_DIRECT = 0x07,
     FEATURE_GET_TLV_PROPERTIES = 0x12,
     PROPERTY_MIN_PIN_SIZE = 0x06,
-    PROPERTY_MAX_PIN_SIZE = 0x07
+    PROPERTY_MAX_PIN_SIZE = 0x07,
+    PROPERTY_MAX_APDU_DATA_SIZE = 0x0A
 };
+
+/* Of MAX_APDU_DATA_SIZE; readers of short commands tell 0, or their size. */
+enum { SHORT_APDU_MAX = 261, EXTENDED_DATA_MAX = 65536 };
 
 enum {
     SECONDS = 25,           /* other programs wait 30 for the card */
@@ -52,19 +56,37 @@ void part10_features(struct bytes answer, struct part10_features *out)
     }
 }
 
-void part10_limits(struct bytes answer, unsigned *min_len, unsigned *max_len)
+/* Little-endian, unlike the control codes. */
+static uint32_t number(struct bytes value)
+{
+    uint32_t n = 0;
+
+    while (value.len-- > 0)
+        n = n << 8 | value.data[value.len];
+    return n;
+}
+
+/* A size that no command has is not told. */
+static unsigned max_data(uint32_t told)
+{
+    if (told > EXTENDED_DATA_MAX)
+        return 0;
+    return told <= SHORT_APDU_MAX ? READER_SHORT_DATA : told;
+}
+
+void part10_limits(struct bytes answer, struct part10_limits *out)
 {
     struct bytes value;
-    uint8_t tag, digits;
+    uint8_t tag;
 
-    *min_len = *max_len = 0;
+    *out = (struct part10_limits){.min_pin = 0};
     while (next_tlv(&answer, &tag, &value)) {
-        if (value.len != 1 || !bytes_take_u8(&value, &digits))
-            continue;
-        if (tag == PROPERTY_MIN_PIN_SIZE)
-            *min_len = digits;
-        else if (tag == PROPERTY_MAX_PIN_SIZE)
-            *max_len = digits;
+        if (tag == PROPERTY_MIN_PIN_SIZE && value.len == 1)
+            out->min_pin = number(value);
+        else if (tag == PROPERTY_MAX_PIN_SIZE && value.len == 1)
+            out->max_pin = number(value);
+        else if (tag == PROPERTY_MAX_APDU_DATA_SIZE && value.len == 4)
+            out->max_data = max_data(number(value));
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * PC/SC part 10: what a reader with a keypad says of itself, and how it is told
- * to take a PIN. Bytes in, bytes out; card/reader/pcsc.c carries them.
+ * PC/SC part 10: what a reader says of itself, and how one with a keypad is
+ * told to take a PIN. Bytes in, bytes out; card/reader/pcsc.c carries them.
  */
 #ifndef CARD_READER_PART10_H
 #define CARD_READER_PART10_H
@@ -20,10 +20,16 @@ struct part10_features {
     uint32_t properties;     /* GET_TLV_PROPERTIES */
 };
 
+/* 0: not told. */
+struct part10_limits {
+    unsigned min_pin, max_pin; /* digits */
+    unsigned max_data;         /* reader.h: what max_data answers */
+};
+
 /* The answer to PART10_GET_FEATURES, as far as it is well-formed. */
 void part10_features(struct bytes answer, struct part10_features *out);
-/* The answer to GET_TLV_PROPERTIES; 0 for what it does not say. */
-void part10_limits(struct bytes answer, unsigned *min_len, unsigned *max_len);
+/* The answer to GET_TLV_PROPERTIES, as far as it is well-formed. */
+void part10_limits(struct bytes answer, struct part10_limits *out);
 /*
  * PIN_VERIFY_STRUCTURE or PIN_MODIFY_STRUCTURE, little-endian as libccid takes
  * it on every machine, appended to `out`. CARD_E_ARGUMENT, CARD_E_BUFFER.

@@ -27,9 +27,9 @@ struct pcsc_link {
     SCARDHANDLE card;
     DWORD protocol;
     bool connected;
-    bool keypad_known; /* the reader was asked for the two below */
+    bool asked; /* the reader was, for the two below */
     struct part10_features features;
-    struct reader_keypad keypad;
+    struct part10_limits limits;
 };
 
 static const struct {
@@ -415,29 +415,37 @@ static struct bytes ask_reader(struct pcsc_link *link, uint32_t code,
     return bytes_from(space, rv == SCARD_S_SUCCESS && len <= cap ? len : 0);
 }
 
-static void learn_keypad(struct pcsc_link *link)
+/* What the reader says of itself, asked for when that is first wanted. */
+static const struct pcsc_link *learn(struct pcsc_link *link)
 {
     uint8_t space[PART10_MAX_ANSWER];
 
+    if (link->asked)
+        return link;
     part10_features(
         ask_reader(link, PART10_GET_FEATURES, space, sizeof(space)),
         &link->features);
-    link->keypad.verify = link->features.verify != 0;
-    link->keypad.modify = link->features.modify != 0;
-    if (link->keypad.verify && link->features.properties != 0)
+    if (link->features.properties != 0)
         part10_limits(ask_reader(link, link->features.properties, space,
                                  sizeof(space)),
-                      &link->keypad.min_len, &link->keypad.max_len);
-    link->keypad_known = true;
+                      &link->limits);
+    link->asked = true;
+    return link;
+}
+
+static unsigned pcsc_max_data(struct reader *r)
+{
+    return learn(r->link)->limits.max_data;
 }
 
 static void pcsc_keypad(struct reader *r, struct reader_keypad *out)
 {
-    struct pcsc_link *link = r->link;
+    const struct pcsc_link *link = learn(r->link);
 
-    if (!link->keypad_known)
-        learn_keypad(link);
-    *out = link->keypad;
+    *out = (struct reader_keypad){.verify = link->features.verify != 0,
+                                  .modify = link->features.modify != 0,
+                                  .min_len = link->limits.min_pin,
+                                  .max_len = link->limits.max_pin};
 }
 
 static int pcsc_enter_pin(struct reader *r, const struct reader_entry *entry,
@@ -481,6 +489,7 @@ const struct reader_ops reader_pcsc = {
     .end = pcsc_end,
     .disconnect = pcsc_disconnect,
     .forget = pcsc_forget,
+    .max_data = pcsc_max_data,
     .keypad = pcsc_keypad,
     .enter_pin = pcsc_enter_pin,
 };

@@ -11,7 +11,8 @@ enum {
     READER_NAME_MAX = 256, /* bytes with the NUL */
     READER_ATR_MAX = 33,   /* ISO 7816-3, 8.2.1 */
     READER_MAX_LIST = 32,
-    READER_RESPONSE_MAX = 65538 /* 64 KiB and a status word */
+    READER_RESPONSE_MAX = 65538, /* 64 KiB and a status word */
+    READER_SHORT_DATA = 256 /* max_data of readers of short commands */
 };
 
 enum reader_protocol { READER_T0, READER_T1 };
@@ -37,7 +38,7 @@ struct reader {
     uint8_t atr[READER_ATR_MAX];
     size_t atr_len;
     enum reader_protocol protocol;
-    bool extended; /* card and reader announced extended length (T=1 only) */
+    bool extended; /* card announced extended length; max_data: the reader */
     bool chaining; /* card announced command chaining */
     uint8_t channel; /* logical channel of every command: 0 to 3 */
     unsigned budget; /* APDUs this operation may still send (endless cards) */
@@ -107,6 +108,13 @@ struct reader_ops {
      */
     void (*forget)(struct reader *r);
     /*
+     * The most data that a command or an answer may hold on its way through
+     * this reader: READER_SHORT_DATA, or more where it carries extended
+     * length; 0: it does not say. Asked of the reader once in a connection.
+     * NULL: readers of this kind say nothing.
+     */
+    unsigned (*max_data)(struct reader *r);
+    /*
      * What follows is NULL where readers of a kind have no keypad.
      *
      * What this reader's keypad offers: nothing, if that cannot be found out.
@@ -129,7 +137,8 @@ extern const struct reader_ops reader_pcsc;
  * "# reader", "atr", "> command", "< answer", other events as "# ..."; the
  * data of VERIFY, CHANGE, RESET RETRY COUNTER, ENABLE and DISABLE VERIFICATION
  * and EXTERNAL/MUTUAL AUTHENTICATE is written as XX, and so is what PSO
- * DECIPHER gives back. A command completed at a keypad is "# keypad ...".
+ * DECIPHER and GENERAL AUTHENTICATE give back. A command completed at a keypad
+ * is "# keypad ...".
  *
  *   ops, io  the readers to record (lent)
  *   out      give as io with reader_trace; free with reader_trace_free

@@ -25,6 +25,7 @@ enum {
     INS_PSO = 0x2A,
     INS_RESET_RETRY_COUNTER = 0x2C,
     INS_EXTERNAL_AUTHENTICATE = 0x82,
+    INS_GENERAL_AUTHENTICATE = 0x86,
     INS_GET_RESPONSE = 0xC0,
     INS_BER = 0x01, /* set in the variant whose data is BER-TLV */
     PSO_PLAIN_VALUE = 0x80 /* P1 of DECIPHER: what the card gives back */
@@ -40,7 +41,7 @@ struct reader_trace {
 struct recorded {
     struct reader inner;
     bool hide_answer; /* the running command deciphers, up to the next one */
-    bool keypad_noted;
+    bool keypad_noted, max_data_noted;
 };
 
 /* A part of a line to be written as XX. */
@@ -208,10 +209,13 @@ static struct mask mask_of_answer(struct bytes answer, bool hide)
     return (struct mask){0, hide ? status : 0};
 }
 
+/* GENERAL AUTHENTICATE does not tell a secret it gives from a signature. */
 static bool deciphers(struct bytes command)
 {
-    return command.len >= 4 && command.data[1] == INS_PSO &&
-           command.data[2] == PSO_PLAIN_VALUE;
+    return command.len >= 4 &&
+           ((command.data[1] == INS_PSO &&
+             command.data[2] == PSO_PLAIN_VALUE) ||
+            (command.data[1] & ~INS_BER) == INS_GENERAL_AUTHENTICATE);
 }
 
 static bool fetches_rest(struct bytes command)
@@ -305,6 +309,22 @@ static void trace_end(struct reader *r, enum reader_end how)
     write_note(r->io, "end", how == READER_RESET ? "reset" : "leave");
 }
 
+static unsigned trace_max_data(struct reader *r)
+{
+    struct recorded *link = r->link;
+    unsigned max = 0;
+    char text[32];
+
+    if (link->inner.ops->max_data != NULL)
+        max = link->inner.ops->max_data(&link->inner);
+    if (link->max_data_noted)
+        return max;
+    link->max_data_noted = true;
+    snprintf(text, sizeof(text), max == 0 ? "not told" : "%u", max);
+    write_note(r->io, "most data:", text);
+    return max;
+}
+
 static void trace_keypad(struct reader *r, struct reader_keypad *out)
 {
     struct recorded *link = r->link;
@@ -374,5 +394,6 @@ const struct reader_ops reader_trace = {.list = trace_list,
                                         .end = trace_end,
                                         .disconnect = trace_disconnect,
                                         .forget = trace_forget,
+                                        .max_data = trace_max_data,
                                         .keypad = trace_keypad,
                                         .enter_pin = trace_enter_pin};

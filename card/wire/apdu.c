@@ -23,6 +23,7 @@ enum {
 /* One apdu_exchange: what its steps share. */
 struct exchange {
     struct reader *r;
+    size_t extended;   /* most data of the extended form; 0: the short one */
     struct buf *rsp;   /* NULL: drop */
     struct buf answer; /* the last answer, its status word cut off */
     size_t collected;
@@ -41,10 +42,35 @@ static size_t sw2_len(uint16_t sw)
     return (sw & 0xFF) == 0 ? APDU_LE_MAX : (size_t)(sw & 0xFF);
 }
 
-static bool may_extend(const struct reader *r, const struct apdu *cmd)
+static bool is_long(const struct apdu *cmd)
 {
-    return r->extended && r->protocol == READER_T1 &&
-           cmd->data.len <= EXTENDED_DATA_MAX;
+    return cmd->data.len > SHORT_DATA_MAX || cmd->le > APDU_LE_MAX;
+}
+
+/*
+ * What a reader that says nothing is trusted with: extended length only if the
+ * card has no other way. Readers that carry short commands alone fail in ways
+ * that do not tell whether the card had the command, and chaining passes all.
+ */
+static size_t reader_max(struct reader *r)
+{
+    size_t told = r->ops->max_data != NULL ? r->ops->max_data(r) : 0;
+
+    if (told == 0)
+        return r->chaining ? READER_SHORT_DATA : EXTENDED_LE_MAX;
+    return told;
+}
+
+/* The form of a command: what struct exchange says of it. */
+static size_t extended_max(struct reader *r, const struct apdu *cmd)
+{
+    size_t max;
+
+    if (!r->extended || r->protocol != READER_T1 || !is_long(cmd) ||
+        cmd->data.len > EXTENDED_DATA_MAX)
+        return 0;
+    max = reader_max(r);
+    return max > READER_SHORT_DATA && cmd->data.len <= max ? max : 0;
 }
 
 /*
@@ -69,9 +95,9 @@ static int put_short(struct buf *out, const struct apdu *cmd,
     return buf_put_u8(out, (uint8_t)le);
 }
 
-static int put_extended(struct buf *out, const struct apdu *cmd)
+static int put_extended(struct buf *out, const struct apdu *cmd, size_t max)
 {
-    size_t le = cmd->le > EXTENDED_LE_MAX ? EXTENDED_LE_MAX : cmd->le;
+    size_t le = cmd->le > max ? max : cmd->le;
     int rc;
 
     if ((rc = buf_put_u8(out, 0)) < 0)
@@ -84,19 +110,18 @@ static int put_extended(struct buf *out, const struct apdu *cmd)
     return le == 0 ? 0 : buf_put_u16(out, (uint16_t)le);
 }
 
-static int put_command(struct buf *out, const struct apdu *cmd,
-                       const struct reader *r)
+static int put_command(const struct exchange *x, struct buf *out,
+                       const struct apdu *cmd)
 {
-    const uint8_t header[4] = {cmd->cla | r->channel, cmd->ins, cmd->p1,
+    const uint8_t header[4] = {cmd->cla | x->r->channel, cmd->ins, cmd->p1,
                                cmd->p2};
-    bool extend = cmd->data.len > SHORT_DATA_MAX || cmd->le > APDU_LE_MAX;
     int rc;
 
     if ((rc = buf_put(out, BYTES_OF(header))) < 0)
         return rc;
-    if (extend && may_extend(r, cmd))
-        return put_extended(out, cmd);
-    return put_short(out, cmd, r->protocol);
+    if (x->extended > 0 && is_long(cmd))
+        return put_extended(out, cmd, x->extended);
+    return put_short(out, cmd, x->r->protocol);
 }
 
 /* Cut the status word off the answer. */
@@ -125,7 +150,7 @@ static int transmit(struct exchange *x, const struct apdu *cmd)
                          "the card keeps this operation going without end");
     x->r->budget--;
     buf_wipe(&x->answer);
-    if ((rc = put_command(&command, cmd, x->r)) < 0)
+    if ((rc = put_command(x, &command, cmd)) < 0)
         goto out;
     if ((rc = x->r->ops->transmit(x->r, buf_view(&command), &x->answer)) < 0)
         goto out;
@@ -231,7 +256,7 @@ static int exchange(struct exchange *x, struct apdu cmd)
     int rc;
 
     x->sw = SW_OK;
-    if (cmd.data.len > SHORT_DATA_MAX && !may_extend(x->r, &cmd)) {
+    if (cmd.data.len > SHORT_DATA_MAX && x->extended == 0) {
         if ((rc = send_chain(x, &cmd)) < 0 || x->sw != SW_OK)
             return rc;
     }
@@ -247,10 +272,16 @@ static int exchange(struct exchange *x, struct apdu cmd)
     return fetch_rest(x, &cmd);
 }
 
-/* The most one answer can hold: what the command's form lets the card send. */
-static size_t answer_max(const struct reader *r, const struct apdu *cmd)
+static int no_way(const struct reader *r, const struct apdu *cmd)
 {
-    return may_extend(r, cmd) ? READER_RESPONSE_MAX : APDU_LE_MAX + 2;
+    return card_fail(CARD_E_UNSUPPORTED,
+                     r->extended && r->protocol == READER_T1
+                         ? "%zu bytes in one command: this card takes them in "
+                           "extended length only, which its reader does not "
+                           "carry"
+                         : "%zu bytes in one command: this card has neither "
+                           "extended length nor command chaining",
+                     cmd->data.len);
 }
 
 int apdu_exchange(struct reader *r, const struct apdu *cmd, struct buf *rsp,
@@ -261,12 +292,12 @@ int apdu_exchange(struct reader *r, const struct apdu *cmd, struct buf *rsp,
 
     if (cmd->le > 0 && rsp == NULL)
         return card_fail(CARD_E_ARGUMENT, "nowhere to put an answer");
-    if (cmd->data.len > SHORT_DATA_MAX && !may_extend(r, cmd) && !r->chaining)
-        return card_fail(CARD_E_UNSUPPORTED,
-                         "%zu bytes in one command: this card has neither "
-                         "extended length nor command chaining",
-                         cmd->data.len);
-    if ((rc = buf_new(&x.answer, answer_max(r, cmd))) < 0)
+    x.extended = extended_max(r, cmd);
+    if (cmd->data.len > SHORT_DATA_MAX && x.extended == 0 && !r->chaining)
+        return no_way(r, cmd);
+    /* the most one answer can hold: what the form lets the card send */
+    if ((rc = buf_new(&x.answer, x.extended > 0 ? READER_RESPONSE_MAX
+                                                : APDU_LE_MAX + 2)) < 0)
         return rc;
     rc = exchange(&x, *cmd);
     buf_free(&x.answer);

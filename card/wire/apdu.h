@@ -47,7 +47,8 @@ enum {
 
 /*
  *   data  command data; over 255 bytes it is chained or sent extended, as the
- *         card announced, else CARD_E_UNSUPPORTED before anything is sent
+ *         card announced and the reader carries, else CARD_E_UNSUPPORTED before
+ *         anything is sent
  *   le    bytes of answer wanted; 0: none wanted, whatever comes is dropped
  *         and a 61xx is not followed (it counts as 9000)
  *   first_part  what comes with the first answer is enough: the rest that a

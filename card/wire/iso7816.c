@@ -207,5 +207,8 @@ int iso_pso_decipher(struct reader *r, uint8_t indicator,
         (rc = buf_put(&data, cryptogram)) < 0)
         return rc;
     cmd.data = buf_view(&data);
-    return command(r, &cmd, plain, "decipher");
+    rc = command(r, &cmd, plain, "decipher");
+    /* 63Cx and 6983 are a word on the cryptogram: no PIN was presented */
+    return rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED ? CARD_E_STATUS
+                                                             : rc;
 }

@@ -4,15 +4,7 @@
 # shellcheck source=tests/e2e/story.sh
 . "${0%/*}/story.sh"
 
-# The reader "Pinpad 00 00": what is beside its driver stands for the person.
-pad=$work/keypad.so
-cp "$build/tests/ifd-keypad.so" "$pad"
-cp -L "$VPCD_LIB" "$pad.vpcd"
-mkdir "$work/readers"
-printf '%s\n' 'FRIENDLYNAME "Pinpad"' 'DEVICENAME /dev/null:36200' \
-    "LIBPATH $pad" 'CHANNELID 36200' >"$work/readers/pinpad"
-service_stop
-service_start "$work/readers"
+pinpad_start
 card_start one 0
 
 enter()

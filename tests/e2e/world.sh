@@ -135,6 +135,21 @@ service_start()
     done
 }
 
+# The reader "Pinpad 00 00" (tests/sim/ifd_keypad.c) instead of all others, as
+# reader 0: what is beside its driver, $pad, stands for the person and the
+# reader's make.
+pinpad_start()
+{
+    pad=$work/keypad.so
+    cp "$build/tests/ifd-keypad.so" "$pad"
+    cp -L "$VPCD_LIB" "$pad.vpcd"
+    mkdir "$work/readers"
+    printf '%s\n' 'FRIENDLYNAME "Pinpad"' 'DEVICENAME /dev/null:36200' \
+        "LIBPATH $pad" 'CHANNELID 36200' >"$work/readers/pinpad"
+    service_stop
+    service_start "$work/readers"
+}
+
 world_stop()
 {
     local pid

@@ -67,6 +67,7 @@ void must_be_pin(const struct card_pin_info *pin)
     must_be_id(&pin->protected_by);
     must_be_path(&pin->path);
     must(pin->type <= CARD_PIN_ISO9564_1, "a PIN is of a known type");
-    must(pin->tries_left >= CARD_TRIES_LOW && pin->tries_left <= 15,
+    /* OpenPGP's DO C4 has a byte for it; 63Cx tells up to 15. */
+    must(pin->tries_left >= CARD_TRIES_LOW && pin->tries_left <= 255,
          "a count of tries is one");
 }

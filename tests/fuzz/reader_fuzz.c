@@ -10,6 +10,8 @@
 #include "card/wire/apdu.h"
 #include "tests/fuzz/fuzz.h"
 
+enum { MAX_DATA = 65536 };
+
 /* By the bytes F8 to FE. */
 static const int faults[] = {CARD_E_RESET,      CARD_E_REMOVED,
                              CARD_E_COMM,       CARD_E_TIMEOUT,
@@ -53,6 +55,7 @@ static int fuzz_connect(struct reader *r)
     r->atr_len = atr.len;
     r->protocol = (how & FUZZ_T1) != 0 ? READER_T1 : READER_T0;
     r->extended = (how & FUZZ_EXTENDED) != 0;
+    f->max_data = r->extended ? MAX_DATA : 0;
     r->chaining = (how & FUZZ_CHAINING) != 0;
     f->endless = (how & FUZZ_ENDLESS) != 0;
     r->link = f;
@@ -155,6 +158,13 @@ static void fuzz_end(struct reader *r, enum reader_end how)
     f->held = false;
 }
 
+static unsigned fuzz_max_data(struct reader *r)
+{
+    const struct reader_fuzz *f = r->io;
+
+    return f->max_data;
+}
+
 static void fuzz_disconnect(struct reader *r)
 {
     r->link = NULL;
@@ -168,4 +178,5 @@ const struct reader_ops reader_fuzz = {
     .end = fuzz_end,
     .disconnect = fuzz_disconnect,
     .forget = fuzz_disconnect,
+    .max_data = fuzz_max_data,
 };

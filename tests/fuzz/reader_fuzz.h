@@ -21,7 +21,7 @@ enum { FUZZ_FAULT = 0xF8, FUZZ_LONG = 0xFF };
 
 enum fuzz_link {
     FUZZ_T1 = 1 << 0,
-    FUZZ_EXTENDED = 1 << 1, /* extended length was announced */
+    FUZZ_EXTENDED = 1 << 1, /* card and reader announced extended length */
     FUZZ_CHAINING = 1 << 2, /* command chaining was announced */
     FUZZ_ENDLESS = 1 << 3
 };
@@ -29,6 +29,7 @@ enum fuzz_link {
 /* The world of the reader: reader->io, or reader_io of the card layer. */
 struct reader_fuzz {
     const char *atr;     /* hex */
+    unsigned max_data;   /* what the reader says that it carries */
     struct bytes input;  /* what is not used up */
     struct bytes last;   /* answer */
     bool endless;

@@ -90,7 +90,13 @@ static const struct layout {
     {CPS3_DF, 0x7005, 0,       true,  ef_cdf       },
 };
 
-enum { ISSUER = 5, SERIAL_BCD = 10, SERIAL_BARE = 4, SERIAL_SHIFTED = 5, USAGE_MAX = 5 };
+enum {
+    ISSUER = 5,
+    SERIAL_BCD = 10,
+    SERIAL_BARE = 4,
+    SERIAL_SHIFTED = 5,
+    USAGE_MAX = 5
+};
 
 struct identity {
     uint8_t serial[SERIAL_BCD];

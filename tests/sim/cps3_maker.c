@@ -1,7 +1,8 @@
 /*
- * Makers of simulated IAS ECC cards (fact sheet ias-ecc, sections 1, 2, 7, 9;
- * cps3, sections 1 to 4). ATRs and AIDs are the sheets'; which application a
- * maker's card holds, and its serial number, are ours.
+ * Makers of simulated IAS ECC cards, and the settings of one (fact sheets
+ * ias-ecc, sections 1, 2, 7, 9; cps3, sections 1 to 4). ATRs and AIDs are the
+ * sheets'; which application a maker's card holds, and its serial number, are
+ * ours.
  */
 #include "tests/sim/cps3_int.h"
 
@@ -82,4 +83,56 @@ const struct cps3_maker *cps3_find_maker(const char *name)
         if (strcmp(makers[i].name, name) == 0)
             return &makers[i];
     return NULL;
+}
+
+/* ---- settings ------------------------------------------------------------ */
+
+/* Settings that a card is made with: the value behind "name=", or NULL. */
+static const char *find_setting(const struct sim_options *o, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *const *s = o->settings; s != NULL && *s != NULL; s++)
+        if (strncmp(*s, name, len) == 0 && (*s)[len] == '=')
+            return *s + len + 1;
+    return NULL;
+}
+
+static bool is_set(const struct sim_options *options, const char *name)
+{
+    const char *value = find_setting(options, name);
+
+    return value != NULL && strcmp(value, "yes") == 0;
+}
+
+static int make(const struct sim_options *options, const char *maker,
+                struct applet **out)
+{
+    const char *named = find_setting(options, "maker");
+    const struct cps3_options o = {
+        .maker = named != NULL ? named : maker,
+        .dir = options->dir,
+        .state = options->state,
+        .pin = find_setting(options, "pin"),
+        .puk = find_setting(options, "puk"),
+        .serial = find_setting(options, "serial"),
+        .logical_id = find_setting(options, "logical-id"),
+        .t1 = is_set(options, "t1"),
+        .no_sdo = is_set(options, "no-sdo"),
+        .no_finished_hash = is_set(options, "no-finished-hash"),
+        .actualisation = is_set(options, "actualisation"),
+        .tail = CPS3_TAIL_6C,
+    };
+
+    return cps3_new(&o, out);
+}
+
+int cps3_make(const struct sim_options *options, struct applet **out)
+{
+    return make(options, "cps3", out);
+}
+
+int ias_make(const struct sim_options *options, struct applet **out)
+{
+    return make(options, "gemalto", out);
 }

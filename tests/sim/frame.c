@@ -185,7 +185,7 @@ static int answer(struct sim_frame *f, const struct sim_command *cmd,
     if (f->t1 && cmd->le == 0)
         return put_answer(rsp, bytes_from(NULL, 0), sw);
     if (data.len > cmd->le && cmd->le >= SHORT_MAX)
-        return answer_part(f, cmd->le, rsp);
+        return answer_part(f, cmd->le - (f->sparing ? 1 : 0), rsp);
     if (!f->t1 && data.len != cmd->le)
         return buf_put_u16(rsp, (uint16_t)(SIM_SW_WRONG_LE |
                                            (data.len & 0xFF)));
@@ -278,6 +278,8 @@ bool sim_frame_set(struct sim_frame *f, const char *name, const char *value)
         f->extended = sim_is_yes(value);
     else if (strcmp(name, "chaining") == 0)
         f->no_chaining = !sim_is_yes(value);
+    else if (strcmp(name, "sparing") == 0)
+        f->sparing = sim_is_yes(value);
     else if (strcmp(name, "endless") == 0)
         f->damage = sim_is_yes(value) ? SIM_DAMAGE_ENDLESS : SIM_DAMAGE_NONE;
     else if (strcmp(name, "tail") == 0 &&

@@ -75,6 +75,7 @@ struct sim_frame {
     bool t1;
     bool extended;    /* takes extended length (T=1 only) */
     bool no_chaining; /* 6884 */
+    bool sparing;     /* 255 bytes of 256 where more follow, as PivApplet */
     enum sim_tail tail;
     enum sim_damage damage;
     struct buf chain, waiting, out; /* owned: sim_frame_init, _clear */
@@ -99,7 +100,10 @@ int sim_frame_process(struct sim_frame *f, sim_run_fn *run, void *card,
  */
 unsigned sim_read_binary(const struct sim_frame *f, struct bytes content,
                          size_t offset, size_t le, struct buf *out);
-/* Settings t1, extended, chaining, tail, endless, damage: true if it was one */
+/*
+ * Settings t1, extended, chaining, sparing, tail, endless, damage: true if it
+ * was one.
+ */
 bool sim_frame_set(struct sim_frame *f, const char *name, const char *value);
 bool sim_is_yes(const char *value);
 

@@ -2,7 +2,8 @@
  * A reader with a keypad for pcscd: an IFD handler in front of vpcd's, which is
  * beside this file as FILE.vpcd and does all but the keypad. What a person
  * enters is the content of FILE.typed, waited for as long as the reader waits,
- * then removed ("timeout" spares the wait); what was asked is in FILE.log.
+ * then removed ("timeout" spares the wait); what was asked is in FILE.log. It
+ * carries what it is given: FILE.carries is what it says of that.
  */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
@@ -212,20 +213,47 @@ static RESPONSECODE tell(struct bytes words, PUCHAR answer, DWORD room,
     return IFD_SUCCESS;
 }
 
-/* FILE.limits: how few and how many digits this keypad takes. */
-static RESPONSECODE tell_limits(PUCHAR answer, DWORD room, PDWORD len)
+/* Up to two numbers from a file beside this one: true if it has as many. */
+static bool read_numbers(const char *suffix, unsigned *out, int count)
 {
-    uint8_t properties[] = {PCSCv2_PART10_PROPERTY_bMinPINSize, 1, 4,
-                            PCSCv2_PART10_PROPERTY_bMaxPINSize, 1, 12};
+    unsigned n[2];
     char path[512];
-    FILE *limits = fopen(beside("limits", path, sizeof(path)), "r");
+    FILE *file = fopen(beside(suffix, path, sizeof(path)), "r");
+    bool whole;
 
-    if (limits != NULL) {
-        if (fscanf(limits, "%hhu %hhu", &properties[2], &properties[5]) != 2)
-            note("no limits", 0);
-        fclose(limits);
-    }
-    return tell(BYTES_OF(properties), answer, room, len);
+    if (file == NULL)
+        return false;
+    whole = fscanf(file, "%u %u", &n[0], &n[1]) == count;
+    fclose(file);
+    if (whole)
+        memcpy(out, n, (size_t)count * sizeof(*out));
+    else
+        note("no numbers", 0);
+    return whole;
+}
+
+/*
+ * FILE.limits: how few and how many digits this keypad takes. FILE.carries:
+ * dwMaxAPDUDataSize; without that file nothing is said of it.
+ */
+static RESPONSECODE tell_properties(PUCHAR answer, DWORD room, PDWORD len)
+{
+    unsigned digits[2] = {4, 12}, size = 0;
+    bool sized = read_numbers("carries", &size, 1);
+    uint8_t properties[12];
+
+    read_numbers("limits", digits, 2);
+    memcpy(properties,
+           (uint8_t[]){PCSCv2_PART10_PROPERTY_bMinPINSize, 1,
+                       (uint8_t)digits[0],
+                       PCSCv2_PART10_PROPERTY_bMaxPINSize, 1,
+                       (uint8_t)digits[1],
+                       PCSCv2_PART10_PROPERTY_dwMaxAPDUDataSize, 4,
+                       (uint8_t)size, (uint8_t)(size >> 8),
+                       (uint8_t)(size >> 16), (uint8_t)(size >> 24)},
+           sizeof(properties));
+    note("properties", 0);
+    return tell(bytes_from(properties, sized ? 12 : 6), answer, room, len);
 }
 
 #define CODE(code)                                                             \
@@ -244,7 +272,7 @@ RESPONSECODE IFDHControl(DWORD Lun, DWORD dwControlCode, PUCHAR TxBuffer,
         note("features", 0);
         return tell(BYTES_OF(features), RxBuffer, RxLength, pdwBytesReturned);
     case PROPERTIES:
-        return tell_limits(RxBuffer, RxLength, pdwBytesReturned);
+        return tell_properties(RxBuffer, RxLength, pdwBytesReturned);
     case VERIFY:
     case MODIFY:
         return enter(Lun, dwControlCode == MODIFY,

@@ -47,7 +47,8 @@ static unsigned run_select(struct sim_pgp *p, const struct sim_command *cmd,
     if (cmd->p1 != 0x04)
         return SIM_SW_NOT_FOUND;
     log_out(p);
-    p->occurrence = 0;
+    if (!p->stays)
+        p->occurrence = 0;
     if (p->card != PGP_GNUK && bytes_equal(cmd->body, BYTES_OF(aid_foreign))) {
         p->selected = false;
         return SIM_SW_OK;
@@ -311,6 +312,7 @@ static bool set_switch(struct sim_pgp *p, const char *name, const char *value)
         {"numbers", "signed", &p->signed_numbers},
         {"refusal", "63c", &p->tells_tries},
         {"status", "short", &p->short_status},
+        {"occurrence", "stays", &p->stays},
     };
 
     for (size_t i = 0; i < nitems(switches); i++)

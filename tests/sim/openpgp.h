@@ -20,6 +20,7 @@
  *            as a Java Card may write them
  *   refusal  6982, 63c: of a wrong PIN
  *   status   whole, short: DO C4 is cut
+ *   occurrence   stays: SELECT leaves that of DO 7F21 as it was (CanoKey)
  */
 #ifndef TESTS_SIM_OPENPGP_H
 #define TESTS_SIM_OPENPGP_H

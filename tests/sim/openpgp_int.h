@@ -29,6 +29,7 @@ struct sim_pgp {
     enum sim_pgp_kdf kdf;
     enum sim_pgp_curve curve;
     bool no_certs, several, touch, tag, prefix, short_status, signed_numbers;
+    bool stays;       /* the occurrence of DO 7F21, over SELECT */
     bool tells_tries; /* 63Cx instead of 6982 for a wrong PIN */
     uint8_t atr[READER_ATR_MAX];
     size_t atr_len;

@@ -45,7 +45,7 @@ struct sim_world {
     struct slot slots[SIM_MAX_READERS];
     size_t slot_count;
     bool stopped; /* no pcscd */
-    unsigned patience;
+    unsigned patience, max_data;
     struct sim_counts counts;
 
     unsigned fault_in, tear_in, intrude_in; /* 0: not armed */
@@ -200,6 +200,13 @@ void sim_world_patience(struct sim_world *w, unsigned milliseconds)
 {
     lock(w);
     w->patience = milliseconds;
+    unlock(w);
+}
+
+void sim_world_max_data(struct sim_world *w, unsigned max)
+{
+    lock(w);
+    w->max_data = max;
     unlock(w);
 }
 
@@ -666,6 +673,17 @@ static void sim_disconnect(struct reader *r)
     r->link = NULL;
 }
 
+static unsigned sim_max_data(struct reader *r)
+{
+    struct sim_world *w = r->io;
+    unsigned max;
+
+    lock(w);
+    max = w->max_data;
+    unlock(w);
+    return max;
+}
+
 const struct reader_ops reader_sim = {
     .list = sim_list,
     .connect = sim_connect,
@@ -674,4 +692,5 @@ const struct reader_ops reader_sim = {
     .end = sim_end,
     .disconnect = sim_disconnect,
     .forget = sim_disconnect,
+    .max_data = sim_max_data,
 };

@@ -37,6 +37,8 @@ void sim_world_service(struct sim_world *w, bool running);
  * a transaction.
  */
 pid_t sim_world_fork(struct sim_world *w);
+/* What the readers say that they carry (reader.h, max_data); 0 unless told. */
+void sim_world_max_data(struct sim_world *w, unsigned max);
 /* How long begin waits for a card others hold; 30000 unless told. */
 void sim_world_patience(struct sim_world *w, unsigned milliseconds);
 

@@ -59,6 +59,14 @@ static void fake_end(struct reader *r, enum reader_end how)
     (void)how;
 }
 
+static unsigned fake_max_data(struct reader *r)
+{
+    struct fake_card *card = r->io;
+
+    card->asked++;
+    return card->max_data;
+}
+
 static void fake_disconnect(struct reader *r)
 {
     r->link = NULL;
@@ -70,7 +78,8 @@ const struct reader_ops fake_reader = {.list = fake_list,
                                        .transmit = fake_transmit,
                                        .end = fake_end,
                                        .disconnect = fake_disconnect,
-                                       .forget = fake_disconnect};
+                                       .forget = fake_disconnect,
+                                       .max_data = fake_max_data};
 
 void fake_reader_open(struct reader *r, struct fake_card *card)
 {

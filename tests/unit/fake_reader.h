@@ -17,6 +17,8 @@ struct fake_card {
     const struct fake_step *steps;
     size_t count;
     bool endless; /* after the last step comes the last step again */
+    unsigned max_data; /* what its reader says that it carries */
+    unsigned asked;    /* how often it did */
     size_t next;
     size_t sent;  /* commands seen */
 };

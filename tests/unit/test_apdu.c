@@ -312,6 +312,7 @@ static void test_exchange_when_extended_then_one_command(void **state)
                              .data = {input, 256}};
 
     (void)state;
+    card.max_data = 65536;
     fake_reader_open(&reader, &card);
     reader.extended = true;
     reader.chaining = true;
@@ -320,6 +321,108 @@ static void test_exchange_when_extended_then_one_command(void **state)
     assert_int_equal(run(&card, &put, READER_T1), 0);
     assert_bytes_hex(buf_view(&rsp), "AABB");
     fake_reader_done(&card);
+}
+
+/* A reader of short commands, or that says nothing. */
+static void test_exchange_when_reader_is_short_then_chained(void **state)
+{
+    static const unsigned told[] = {READER_SHORT_DATA, 0};
+    char first[2000], last[2000];
+    const struct fake_step steps[] = {
+        {with_input(first, "102A8086FF", 0, 255, ""), "9000"},
+        {with_input(last, "002A808602", 255, 2, "00"), "AA 6101"},
+        {"00C0000001", "BB 9000"},
+        {"00CB3FFF00", "CC 6101"},
+        {"00C0000001", "DD 9000"}};
+    const struct apdu cmd = {.ins = 0x2A, .p1 = 0x80, .p2 = 0x86,
+                             .data = {input, 257}, .le = 512};
+    const struct apdu get = {.ins = 0xCB, .p1 = 0x3F, .p2 = 0xFF, .le = 65536};
+
+    (void)state;
+    for (size_t i = 0; i < nitems(told); i++) {
+        struct fake_card card = FAKE_CARD(steps);
+
+        card.max_data = told[i];
+        fake_reader_open(&reader, &card);
+        reader.extended = reader.chaining = true;
+        rsp.len = 0;
+        assert_int_equal(run(&card, &cmd, READER_T1), 0);
+        assert_int_equal(run(&card, &get, READER_T1), 0);
+        assert_bytes_hex(buf_view(&rsp), "AABBCCDD");
+        fake_reader_done(&card);
+    }
+}
+
+static void test_exchange_when_reader_has_a_limit_then_kept(void **state)
+{
+    char whole[2000];
+    const struct fake_step steps[] = {
+        {with_input(whole, "002A80860001F4", 0, 500, "01F4"), "9000"},
+        {"00CB3FFF0001F4", "9000"},
+        {NULL, "9000"},
+        {NULL, "9000"}};
+    struct fake_card card = FAKE_CARD(steps);
+    struct apdu cmd = {.ins = 0x2A, .p1 = 0x80, .p2 = 0x86,
+                       .data = {input, 500}, .le = 512};
+    const struct apdu get = {.ins = 0xCB, .p1 = 0x3F, .p2 = 0xFF, .le = 65536};
+
+    (void)state;
+    card.max_data = 500;
+    fake_reader_open(&reader, &card);
+    reader.extended = reader.chaining = true;
+    assert_int_equal(run(&card, &cmd, READER_T1), 0);
+    assert_int_equal(run(&card, &get, READER_T1), 0);
+    cmd.data.len = 501;
+    assert_int_equal(run(&card, &cmd, READER_T1), 0);
+    fake_reader_done(&card);
+}
+
+/* Without chaining: extended at a reader that says nothing, else not at all. */
+static void test_exchange_when_no_chaining_then_reader_decides(void **state)
+{
+    char whole[2000];
+    const struct fake_step steps[] = {
+        {with_input(whole, "002A8086000101", 0, 257, "0200"), "9000"},
+        {"00CB3FFF000000", "9000"},
+        {"00CB3FFF00", "9000"}};
+    struct fake_card card = FAKE_CARD(steps);
+    const struct apdu cmd = {.ins = 0x2A, .p1 = 0x80, .p2 = 0x86,
+                             .data = {input, 257}, .le = 512};
+    const struct apdu get = {.ins = 0xCB, .p1 = 0x3F, .p2 = 0xFF, .le = 65536};
+
+    (void)state;
+    fake_reader_open(&reader, &card);
+    reader.extended = true;
+    assert_int_equal(run(&card, &cmd, READER_T1), 0);
+    assert_int_equal(run(&card, &get, READER_T1), 0);
+    card.max_data = READER_SHORT_DATA;
+    assert_int_equal(run(&card, &cmd, READER_T1), CARD_E_UNSUPPORTED);
+    assert_non_null(strstr(card_error_sentence(), "reader does not carry"));
+    assert_int_equal(card.sent, 2);
+    assert_int_equal(run(&card, &get, READER_T1), 0);
+    fake_reader_done(&card);
+}
+
+static void test_reader_is_asked_only_for_what_is_long(void **state)
+{
+    const struct fake_step steps[] = {{NULL, "9000"}};
+    struct fake_card card = FAKE_CARD(steps);
+    struct apdu cmd = {.ins = 0x88, .data = {input, 255}, .le = 256};
+
+    (void)state;
+    card.endless = true;
+    fake_reader_open(&reader, &card);
+    reader.extended = reader.chaining = true;
+    assert_int_equal(run(&card, &cmd, READER_T1), 0);
+    assert_int_equal(card.asked, 0);
+    cmd.data.len++;
+    assert_int_equal(run(&card, &cmd, READER_T0), 0);
+    reader.extended = false;
+    assert_int_equal(run(&card, &cmd, READER_T1), 0);
+    assert_int_equal(card.asked, 0);
+    reader.extended = true;
+    assert_int_equal(run(&card, &cmd, READER_T1), 0);
+    assert_int_equal(card.asked, 1);
 }
 
 static void test_exchange_when_extended_on_t0_then_chained(void **state)
@@ -499,6 +602,10 @@ int main(void)
         TEST(test_chain_when_t1_then_le_in_the_last_only),
         TEST(test_chain_when_broken_then_rest_is_not_sent),
         TEST(test_exchange_when_extended_then_one_command),
+        TEST(test_exchange_when_reader_is_short_then_chained),
+        TEST(test_exchange_when_reader_has_a_limit_then_kept),
+        TEST(test_exchange_when_no_chaining_then_reader_decides),
+        TEST(test_reader_is_asked_only_for_what_is_long),
         TEST(test_exchange_when_extended_on_t0_then_chained),
         TEST(test_exchange_when_long_and_no_way_then_nothing_sent),
         TEST(test_exchange_when_le_over_256_short_then_00),

@@ -108,13 +108,41 @@ static void test_hint_when_file_is_damaged_then_none(void **state)
     assert_hint("R0", "atr", "piv", "77", "PIV of 77");
 }
 
+/* A file by another hand: a name as long as its place, without an end. */
+static void test_hint_when_a_name_is_too_long_then_none_and_no_open_text(
+    void **state)
+{
+    struct cache_hint hint = {.driver = ""};
+    struct bytes whole, body;
+    struct buf file;
+
+    (void)state;
+    cache_hint_keep(world.cache, "R0", text("atr"), &piv);
+    whole = world_read("hints");
+    assert_int_equal(buf_new(&file, whole.len + CACHE_DRIVER_MAX), 0);
+    body = bytes_from(whole.data, strlen("tessera hints 1\n"));
+    assert_int_equal(buf_put(&file, body), 0);
+    assert_int_equal(buf_put(&file, text("\2R0\3atr\x20")), 0);
+    for (int i = 0; i < CACHE_DRIVER_MAX; i++)
+        assert_int_equal(buf_put_u8(&file, 'p'), 0);
+    assert_int_equal(buf_put_u16(&file, 0), 0); /* serial, label */
+    assert_int_equal(crypto_hash(world.crypto, CARD_HASH_SHA256,
+                                 buf_view(&file), &file), 0);
+    world_write("hints", buf_view(&file));
+    buf_free(&file);
+    assert_false(cache_hint_find(world.cache, "R0", text("atr"), &hint));
+    assert_non_null(memchr(hint.driver, '\0', sizeof(hint.driver)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(test_hint_when_reader_or_atr_known_then_all_or_driver),
         IN_A_FOLDER(test_hint_when_known_then_not_written),
         IN_A_FOLDER(test_hint_when_over_the_cap_then_the_oldest_goes),
-        IN_A_FOLDER(test_hint_when_file_is_damaged_then_none)};
+        IN_A_FOLDER(test_hint_when_file_is_damaged_then_none),
+        IN_A_FOLDER(
+            test_hint_when_a_name_is_too_long_then_none_and_no_open_text)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,7 +100,7 @@ static int sign_as(struct card_world *w, const char *uri, enum card_hash hash,
 }
 
 /* What the card writes around the hash itself, it knows for two of them. */
-static void test_signature_key_refuses_what_the_card_does_not_know(
+static void test_signature_key_refuses_what_its_card_lacks(
     void **state)
 {
     static const struct {
@@ -289,7 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys_do_all_they_can_at_both_protocols),
-        cmocka_unit_test(test_signature_key_refuses_what_the_card_does_not_know),
+        cmocka_unit_test(test_signature_key_refuses_what_its_card_lacks),
         cmocka_unit_test(test_wrong_signature_never_leaves),
         cmocka_unit_test(test_signatures_cost_at_most_26_then_3),
         cmocka_unit_test(test_chipdoc_that_is_lost_is_recovered),

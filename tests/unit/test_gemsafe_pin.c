@@ -139,6 +139,38 @@ static void test_sign_when_others_used_the_card_then_again(void **state)
     }
 }
 
+/* Whatever the card says of a cryptogram, nobody else hears it. */
+static void test_decrypt_when_refused_in_any_words_then_as_if_good(
+    void **state)
+{
+    static const enum sim_fault words[] = {SIM_FAULT_6F00, SIM_FAULT_6A82,
+                                           SIM_FAULT_6983};
+    static const struct card_unpad pkcs1 = {.padding = CARD_UNPAD_PKCS1};
+    const uint8_t cryptogram[128] = {0x11};
+    uint8_t space[128];
+    struct buf plain = BUF_ON(space);
+    struct card_world w;
+    struct card_key *key;
+    unsigned cost;
+
+    (void)state;
+    world_open_family(&w, "gemsafe", SETTINGS("certs=rsa1024"));
+    key = world_key(&w, "card:" PIN);
+    must(card_decrypt(key, &pkcs1, BYTES_OF(cryptogram), &plain), "first");
+    sim_world_reset_counts(w.sim);
+    must(card_decrypt(key, &pkcs1, BYTES_OF(cryptogram), &plain), "second");
+    cost = world_transmits(&w);
+    for (size_t i = 0; i < nitems(words); i++) {
+        sim_world_reset_counts(w.sim);
+        sim_world_fault(w.sim, cost, words[i], false);
+        must(card_decrypt(key, &pkcs1, BYTES_OF(cryptogram), &plain),
+             "refused");
+        assert_int_equal(world_transmits(&w), cost);
+    }
+    card_key_free(key);
+    world_close(&w);
+}
+
 /* ---- hostile cards ------------------------------------------------------- */
 
 static void test_object_when_damaged_then_error_or_what_is_left(void **state)
@@ -191,6 +223,7 @@ int main(void)
         TEST(test_pin_when_locked_then_said),
         TEST(test_pin_when_another_card_then_not_presented),
         TEST(test_sign_when_others_used_the_card_then_again),
+        TEST(test_decrypt_when_refused_in_any_words_then_as_if_good),
         TEST(test_object_when_damaged_then_error_or_what_is_left),
         TEST(test_card_when_answers_lie_then_no_try_is_lost),
     };

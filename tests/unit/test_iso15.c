@@ -617,6 +617,34 @@ static void test_use_when_another_program_came_then_it_goes_on(void **state)
     }
 }
 
+/* Who wants the padded block gets no message without its padding instead. */
+static void test_raw_decryption_when_refused_then_no_other(void **state)
+{
+    static const struct card_unpad none = {.padding = CARD_UNPAD_NONE};
+    const uint8_t cryptogram[256] = {0x11};
+    uint8_t space[256];
+    struct buf out = BUF_ON(space);
+    struct card_world w;
+    struct card_key *key;
+    unsigned cost = 0;
+    int rc;
+
+    (void)state;
+    open_iso15(&w, myeid);
+    for (int refused = 0; refused < 2; refused++) {
+        world_restart(&w);
+        key = world_key(&w, DECRYPT);
+        sim_world_reset_counts(w.sim);
+        if (refused) /* MSE SET: two more commands follow it */
+            sim_world_fault(w.sim, cost - 2, SIM_FAULT_6F00, false);
+        rc = card_decrypt(key, &none, BYTES_OF(cryptogram), &out);
+        assert_int_equal(rc, refused ? CARD_E_UNSUPPORTED : 0);
+        cost = world_transmits(&w);
+        card_key_free(key);
+    }
+    world_close(&w);
+}
+
 /* ---- PINs ---------------------------------------------------------------- */
 
 static void test_pin_when_of_any_format_then_it_is_sent_so(void **state)
@@ -672,6 +700,34 @@ static void test_stored_pin_when_the_card_is_silent_then_one_try(void **state)
                             world_sign_and_check) < 0);
         assert_int_equal(world_pin_tries(&w), 2);
     }
+    world_close(&w);
+    unsetenv("XDG_STATE_HOME");
+    snprintf(command, sizeof(command), "rm -r -- '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
+/* A card that did not answer once is no silent one. */
+static void test_stored_pin_when_tries_are_told_again_then_they_count(
+    void **state)
+{
+    char folder[] = "/tmp/test_iso15.XXXXXX", command[64];
+    struct card_world w;
+    struct card_key *key;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(setenv("XDG_STATE_HOME", folder, 1), 0);
+    open_iso15(&w, isoapplet);
+    key = world_key(&w, AUTH);
+    world_set(&w, "query", "no");
+    assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
+    world_set(&w, "query", "yes");
+    assert_int_equal(w.card->ops->set_tries(w.card, 1), 0);
+    sim_world_other(w.sim, 0, SIM_OTHER_RESET);
+    assert_int_equal(world_sign_and_check(key, "auth.pem"),
+                     CARD_E_PIN_REFUSED);
+    assert_int_equal(world_pin_tries(&w), 1);
+    card_key_free(key);
     world_close(&w);
     unsetenv("XDG_STATE_HOME");
     snprintf(command, sizeof(command), "rm -r -- '%s'", folder);
@@ -773,10 +829,13 @@ int main(void)
         cmocka_unit_test(
             test_signature_when_others_set_the_environment_then_set_again),
         cmocka_unit_test(test_use_when_another_program_came_then_it_goes_on),
+        cmocka_unit_test(test_raw_decryption_when_refused_then_no_other),
         cmocka_unit_test(test_pin_when_of_any_format_then_it_is_sent_so),
         cmocka_unit_test(test_stored_pin_when_wrong_then_it_costs_one_try),
         cmocka_unit_test(
             test_stored_pin_when_the_card_is_silent_then_one_try),
+        cmocka_unit_test(
+            test_stored_pin_when_tries_are_told_again_then_they_count),
         cmocka_unit_test(test_pin_when_verified_before_then_presented_again),
         cmocka_unit_test(test_pin_when_locked_then_said_so),
         cmocka_unit_test(test_cards_when_hostile_then_bounded),

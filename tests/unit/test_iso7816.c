@@ -380,6 +380,22 @@ static void test_decipher_when_rsa_2048_then_chained(void **state)
     fake_reader_done(&card);
 }
 
+/* No PIN was presented: such words are about the cryptogram. */
+static void test_decipher_when_words_are_of_a_pin_then_a_refusal(void **state)
+{
+    const uint8_t cryptogram[8] = {0};
+    const struct fake_step steps[] = {
+        {NULL, "63C2"}, {NULL, "6983"}, {NULL, "6300"}};
+    PLAY(card, steps);
+
+    (void)state;
+    for (size_t i = 0; i < nitems(steps); i++)
+        assert_int_equal(
+            iso_pso_decipher(&reader, 0x81, BYTES_OF(cryptogram), 8, &out),
+            CARD_E_STATUS);
+    fake_reader_done(&card);
+}
+
 struct pin_row {
     struct card_pin_info info;
     const char *pin, *block; /* block NULL: CARD_E_PIN_FORMAT */
@@ -485,6 +501,7 @@ int main(void)
         TEST(test_verify_query_then_state),
         TEST(test_crypto_commands_then_their_bytes),
         TEST(test_decipher_when_rsa_2048_then_chained),
+        TEST(test_decipher_when_words_are_of_a_pin_then_a_refusal),
         TEST(test_pin_block_then_as_the_card_stores_it),
         TEST(test_pin_block_when_too_big_then_limit)};
 

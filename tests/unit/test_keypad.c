@@ -114,16 +114,43 @@ static void test_features_when_malformed_are_none(void **state)
 static void test_limits_are_read_or_unknown(void **state)
 {
     const uint8_t good[] = {1, 2, 0, 16, 6, 1, 4, 7, 1, 12};
-    const uint8_t bad[] = {6, 2, 4, 0, 7, 1};
-    unsigned min_len, max_len;
+    const uint8_t bad[] = {6, 2, 4, 0, 10, 2, 0, 4, 7, 1};
+    struct part10_limits limits;
 
     (void)state;
-    part10_limits(BYTES_OF(good), &min_len, &max_len);
-    assert_int_equal(min_len, 4);
-    assert_int_equal(max_len, 12);
-    part10_limits(BYTES_OF(bad), &min_len, &max_len);
-    assert_int_equal(min_len, 0);
-    assert_int_equal(max_len, 0);
+    part10_limits(BYTES_OF(good), &limits);
+    assert_int_equal(limits.min_pin, 4);
+    assert_int_equal(limits.max_pin, 12);
+    assert_int_equal(limits.max_data, 0);
+    part10_limits(BYTES_OF(bad), &limits);
+    assert_int_equal(limits.min_pin, 0);
+    assert_int_equal(limits.max_pin, 0);
+    assert_int_equal(limits.max_data, 0);
+}
+
+/* dwMaxAPDUDataSize: libccid tells 0 or 65536. */
+static void test_most_data_is_read_and_nonsense_passed_over(void **state)
+{
+    static const struct {
+        uint8_t answer[6];
+        unsigned max_data;
+    } rows[] = {
+        {{10, 4, 0x00, 0x00, 0x00, 0x00}, READER_SHORT_DATA},
+        {{10, 4, 0xFB, 0x00, 0x00, 0x00}, READER_SHORT_DATA},
+        {{10, 4, 0x05, 0x01, 0x00, 0x00}, READER_SHORT_DATA},
+        {{10, 4, 0x06, 0x01, 0x00, 0x00}, 262},
+        {{10, 4, 0xF6, 0x03, 0x00, 0x00}, 1014},
+        {{10, 4, 0x00, 0x00, 0x01, 0x00}, 65536},
+        {{10, 4, 0x01, 0x00, 0x01, 0x00}, 0},
+        {{10, 4, 0xFF, 0xFF, 0xFF, 0xFF}, 0},
+    };
+    struct part10_limits limits;
+
+    (void)state;
+    for (size_t i = 0; i < nitems(rows); i++) {
+        part10_limits(BYTES_OF(rows[i].answer), &limits);
+        assert_int_equal(limits.max_data, rows[i].max_data);
+    }
 }
 
 static void check_structure(const struct reader_entry *entry, const char *hex)
@@ -576,6 +603,7 @@ int main(void)
         TEST(test_features_are_read_and_others_passed_over),
         TEST(test_features_when_malformed_are_none),
         TEST(test_limits_are_read_or_unknown),
+        TEST(test_most_data_is_read_and_nonsense_passed_over),
         TEST(test_structures_are_part_10s),
         TEST(test_keypad_builds_what_is_built_from_a_value),
         TEST(test_keypad_words_are_errors_that_cost_nothing),

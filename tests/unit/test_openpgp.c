@@ -101,6 +101,17 @@ static void test_search_names_the_card_as_gpg_does(void **state)
     world_close(&w);
 }
 
+/* Whoever wants certificates too gets a key with its own. */
+static struct card_key *key_with_cert(struct card_world *w, const char *uri)
+{
+    struct card_object found;
+
+    assert_int_equal(world_find(w, uri, CARD_KIND_PRIVATE | CARD_KIND_CERT,
+                                &found), 0);
+    assert_true(found.cert.len > 0);
+    return found.key;
+}
+
 /* SELECT DATA was sent, and the certificate did not come: it is sent again. */
 static void test_search_after_a_fault_reads_the_right_certificate(void **state)
 {
@@ -109,14 +120,30 @@ static void test_search_after_a_fault_reads_the_right_certificate(void **state)
 
     (void)state;
     world_open_family(&w, "openpgp", v3);
-    aut = world_key(&w, AUT); /* so that the card stays open */
+    aut = key_with_cert(&w, AUT); /* so that the card stays open */
     sim_world_reset_counts(w.sim);
     sim_world_fault(w.sim, 3, SIM_FAULT_6F00, false);
-    sig = world_key(&w, SIG);
+    sig = key_with_cert(&w, SIG);
     assert_int_equal(sim_world_count_ins(w.sim, INS_SELECT_DATA), 2);
     assert_int_equal(world_sign_and_check(sig, "sign.pem"), 0);
     card_key_free(sig);
     card_key_free(aut);
+    world_close(&w);
+}
+
+/* Another program selected a certificate. */
+static void test_search_selects_the_certificate_it_wants(void **state)
+{
+    struct card_key *key, *sig;
+    struct card_world w;
+
+    (void)state;
+    world_open_family(&w, "openpgp", SETTINGS("occurrence=stays"));
+    sig = key_with_cert(&w, SIG);
+    key = key_with_cert(&w, AUT);
+    assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
+    card_key_free(key);
+    card_key_free(sig);
     world_close(&w);
 }
 
@@ -321,14 +348,15 @@ static void test_sign_discards_what_another_key_made(void **state)
 /* ---- APDUs --------------------------------------------------------------- */
 
 /* From the start to a signature, and one more: counts of what was sent. */
-static void count(const char *const settings[], const char *uri,
+static void count(const char *const settings[], unsigned max_data,
                   const char *pem, unsigned *first, unsigned *next)
 {
     struct card_key *key;
     struct card_world w;
 
     world_open_family(&w, "openpgp", settings);
-    key = world_key(&w, uri);
+    sim_world_max_data(w.sim, max_data);
+    key = world_key(&w, "card:driver=openpgp;usage=auth" PIN);
     assert_int_equal(world_sign_and_check(key, pem), 0);
     *first = world_transmits(&w);
     assert_int_equal(world_sign_and_check(key, pem), 0);
@@ -350,20 +378,40 @@ static void test_apdus_to_the_first_signature_are_at_most_ten(void **state)
 
     (void)state;
     for (size_t i = 0; i < nitems(rows); i++) {
-        count(SETTINGS("certs=no", "extended=no", rows[i].keys),
-              "card:driver=openpgp;usage=auth" PIN, rows[i].pem, &first,
-              &next);
+        count(SETTINGS("certs=no", "extended=no", rows[i].keys), 0,
+              rows[i].pem, &first, &next);
         print_message("%s, T=1, short: %u, then %u\n", rows[i].keys, first,
                       next);
         assert_in_range(first, 1, 10);
         assert_in_range(next, 1, 2);
-        count(SETTINGS("card=yubikey", rows[i].keys),
-              "card:driver=openpgp;usage=auth" PIN, rows[i].pem, &first,
-              &next);
+        count(SETTINGS("card=yubikey", rows[i].keys), 65536, rows[i].pem,
+              &first, &next);
         print_message("%s, T=1, extended, certificate: %u, then %u\n",
                       rows[i].keys, first, next);
         assert_in_range(first, 1, 10);
         assert_in_range(next, 1, 2);
+    }
+}
+
+/* Cryptograms of 257 bytes, to a card that takes extended length. */
+static void test_reader_decides_whether_length_is_extended(void **state)
+{
+    static const struct {
+        unsigned max_data, commands;
+    } rows[] = {{0, 2}, {READER_SHORT_DATA, 2}, {65536, 1}};
+    struct card_key *key;
+    struct card_world w;
+
+    (void)state;
+    for (size_t i = 0; i < nitems(rows); i++) {
+        world_open_family(&w, "openpgp", v3);
+        sim_world_max_data(w.sim, rows[i].max_data);
+        key = world_key(&w, DEC);
+        assert_int_equal(world_decrypt_and_check(key, "decrypt.pem", false), 0);
+        assert_int_equal(sim_world_count_ins(w.sim, INS_PSO),
+                         rows[i].commands);
+        card_key_free(key);
+        world_close(&w);
     }
 }
 
@@ -414,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_search_lists_what_each_card_has),
         cmocka_unit_test(test_search_names_the_card_as_gpg_does),
         cmocka_unit_test(test_search_after_a_fault_reads_the_right_certificate),
+        cmocka_unit_test(test_search_selects_the_certificate_it_wants),
         cmocka_unit_test(test_search_leaves_curves_out_that_are_not_supported),
         cmocka_unit_test(test_probe_leaves_another_card_alone),
         cmocka_unit_test(test_keys_of_each_kind_work_on_each_card),
@@ -423,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_sign_says_that_a_touch_was_missing),
         cmocka_unit_test(test_sign_discards_what_another_key_made),
         cmocka_unit_test(test_apdus_to_the_first_signature_are_at_most_ten),
+        cmocka_unit_test(test_reader_decides_whether_length_is_extended),
         cmocka_unit_test(test_apdus_of_a_login_are_two),
         cmocka_unit_test(test_login_selects_when_another_application_is_there),
     };

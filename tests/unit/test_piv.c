@@ -140,6 +140,31 @@ static void test_list_when_slots_are_empty_then_they_are_left_out(void **state)
     }
 }
 
+static void count_line(void *arg, const char *line)
+{
+    unsigned *lines = arg;
+
+    (void)line;
+    (*lines)++;
+}
+
+/* Sixty objects that are not there are no sixty lines in the log. */
+static void test_list_when_slots_are_empty_then_log_stays_short(void **state)
+{
+    struct card_world w;
+    unsigned lines = 0;
+
+    (void)state;
+    open_piv(&w, NULL);
+    w.settings.log = count_line;
+    w.settings.log_arg = &lines;
+    world_restart(&w);
+    count_objects(&w, "card:",
+                  CARD_KIND_PRIVATE | CARD_KIND_PUBLIC | CARD_KIND_CERT);
+    assert_in_range(lines, 1, 4);
+    world_close(&w);
+}
+
 static void test_retired_when_history_counts_them_then_found(void **state)
 {
     static const char *const settings[] = {"82=decrypt", "83=ec-decrypt",
@@ -415,10 +440,13 @@ static void test_signature_when_first_then_it_costs_so_many(void **state)
     static const char *const yubikey[] = {"yubico=yes", "small=1030",
                                           "9a=auth", NULL};
     static const char *const shorter[] = {"small=1000", "9a=auth", NULL};
+    static const char *const sparing[] = {"small=1000", "9a=auth",
+                                          "sparing=yes", NULL};
 
     (void)state;
     check_costs(yubikey, 12, 8);
     check_costs(shorter, 12, 9);
+    check_costs(sparing, 12, 9);
 }
 
 static void test_signature_when_no_pin_is_wanted_then_3_apdus(void **state)
@@ -448,6 +476,7 @@ static void test_certificate_when_length_is_extended_then_one_apdu(void **state)
 
     (void)state;
     open_piv(&w, settings);
+    sim_world_max_data(w.sim, 65536);
     r.io = w.sim;
     assert_int_equal(r.ops->connect(&r), 0);
     assert_int_equal(r.ops->begin(&r), 0);
@@ -734,6 +763,27 @@ static void test_decrypt_when_another_program_came_then_it_goes_on(
     world_close(&w);
 }
 
+/* Nobody can say that a card without a number was not exchanged. */
+static void test_typed_pin_when_card_has_no_number_then_not_kept(void **state)
+{
+    static const char *const none[] = {"chuid=no", NULL};
+    struct card_world w;
+    struct card_key *key;
+
+    (void)state;
+    open_piv(&w, none);
+    world_person(&w, "123456", "123456");
+    key = world_key(&w, "card:usage=auth");
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
+    assert_int_equal(w.person.asked, 1);
+    sim_world_other(w.sim, 0, SIM_OTHER_RESET);
+    assert_int_equal(world_sign_and_check(key, "auth.pem"), 0);
+    assert_int_equal(w.person.asked, 2);
+    card_key_free(key);
+    world_close(&w);
+}
+
 static void test_card_when_exchanged_then_refused(void **state)
 {
     static const char *const settings[] = {
@@ -807,6 +857,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_search_when_slots_differ_then_each_is_found),
         cmocka_unit_test(test_list_when_slots_are_empty_then_they_are_left_out),
+        cmocka_unit_test(test_list_when_slots_are_empty_then_log_stays_short),
         cmocka_unit_test(test_retired_when_history_counts_them_then_found),
         cmocka_unit_test(
             test_retired_when_nothing_counts_them_then_up_to_a_gap),
@@ -839,6 +890,7 @@ int main(void)
         cmocka_unit_test(test_use_when_another_program_came_then_it_goes_on),
         cmocka_unit_test(
             test_decrypt_when_another_program_came_then_it_goes_on),
+        cmocka_unit_test(test_typed_pin_when_card_has_no_number_then_not_kept),
         cmocka_unit_test(test_card_when_exchanged_then_refused),
         cmocka_unit_test(test_certificate_when_a_bomb_then_an_error),
         cmocka_unit_test(test_answers_when_they_lie_then_an_error),

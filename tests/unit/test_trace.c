@@ -154,6 +154,17 @@ static void test_trace_when_pin_command_then_data_masked(void **state)
     check_lines("00B0000000", "9000", "> 00B0000000\n");
 }
 
+/* PIV's way to decipher and to agree on secrets. */
+static void test_trace_when_key_is_used_then_answer_masked(void **state)
+{
+    (void)state;
+    check_lines("00871107 04 7C028200 00", "5EC0DE9000",
+                "> 00871107047C02820000\n< XXXXXX9000\n");
+    assert_int_equal(unlink(path), 0);
+    check_lines("00860000 04 7C028500 00", "5EC0DE9000",
+                "> 00860000047C02850000\n< XXXXXX9000\n");
+}
+
 /* The plain text in both answers of a chained DECIPHER, and no further. */
 static void test_trace_when_deciphered_then_answers_masked(void **state)
 {
@@ -300,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_trace_when_used_then_whole_dialogue),
         TEST(test_trace_when_pin_command_then_data_masked),
+        TEST(test_trace_when_key_is_used_then_answer_masked),
         TEST(test_trace_when_deciphered_then_answers_masked),
         TEST(test_trace_when_signed_then_answer_shown),
         TEST(test_trace_when_transmit_fails_then_noted),
