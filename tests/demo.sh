@@ -1,7 +1,8 @@
 #!/bin/bash
-# tests/demo.sh [--reader NAME]: what tessera does, each step as the command a
-# user would type and its result. A simulated CPS3 card in a virtual reader,
-# or with --reader the card in that reader of this machine.
+# tests/demo.sh [--reader NAME | --card FAMILY]: what tessera does, each step as
+# the command a user would type and its result. A simulated CPS3 card in a
+# virtual reader, or one of another family: cps4, ias, piv, openpgp; with
+# --reader the card in that reader of this machine.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd) || exit
 build=$top/build/dev
@@ -105,6 +106,15 @@ uri_escape()
     done
 }
 
+start_card()
+{
+    if [ "$family" = cps3 ]; then
+        card_start one 0
+    else
+        card_start_family one "$family" 0
+    fi
+}
+
 get_card()
 {
     if [ -n "$reader" ]; then
@@ -113,9 +123,12 @@ get_card()
         which=";reader=$(uri_escape "$reader")"
         trust=-noverify
     else
-        card_start one 0 || die "no simulated card"
+        start_card || die "no simulated card"
         cp "$card_ca" card-ca.pem
-        PIN=1234
+        case $family in
+        piv | openpgp) PIN=123456 ;;
+        *) PIN=1234 ;;
+        esac
         which=
         trust="-CAfile card-ca.pem"
     fi
@@ -147,6 +160,7 @@ demonstrate()
     show "openssl storeutl -noout -text 'card:${which#;}' | grep -E '^[0-9]|Subject:|Issuer:|Total'"
     show "openssl storeutl -certs '$auth' | openssl x509 -out card.pem"
     show "openssl storeutl -certs '$sign' | openssl x509 -out sign.pem"
+    show "openssl storeutl -certs '$decrypt' | openssl x509 -out decrypt.pem"
 
     title "A signed file, verified by OpenSSL without tessera"
     show "date >letter.txt"
@@ -160,8 +174,8 @@ demonstrate()
     show "env -u OPENSSL_CONF openssl cms -verify -text -in message.eml $trust"
 
     title "An S/MIME message encrypted without tessera, decrypted by the card"
-    show "env -u OPENSSL_CONF openssl cms -encrypt -aes256 -in letter.txt -out secret.eml card.pem"
-    show "openssl cms -decrypt -in secret.eml -recip card.pem -inkey '$decrypt'"
+    show "env -u OPENSSL_CONF openssl cms -encrypt -aes256 -in letter.txt -out secret.eml decrypt.pem"
+    show "openssl cms -decrypt -in secret.eml -recip decrypt.pem -inkey '$decrypt'"
 
     title "A server that demands the card's certificate"
     start_nginx nginx-server 8443
@@ -179,18 +193,24 @@ demonstrate()
     say "done"
 }
 
+# Nothing of a simulated card is to be taken for a real one's later.
+export XDG_CACHE_HOME=$work/cache
 reader=
-case ${1-} in
---reader)
-    [ $# -eq 2 ] || die "usage: tests/demo.sh [--reader NAME]"
+family=cps3
+case $#:${1-} in
+2:--reader)
     reader=$2
     prepare
     demonstrate
     ;;
---in-namespace) demonstrate ;;
-"")
-    prepare
-    enter_world bash "$0" --in-namespace
+2:--in-namespace)
+    family=$2
+    demonstrate
     ;;
-*) die "usage: tests/demo.sh [--reader NAME]" ;;
+2:--card | 0:)
+    family=${2-cps3}
+    prepare
+    enter_world bash "$0" --in-namespace "$family"
+    ;;
+*) die "usage: tests/demo.sh [--reader NAME | --card FAMILY]" ;;
 esac

@@ -25,6 +25,7 @@ for argument in "$@"; do
     --long)
         long=yes
         repeat=(--repeat until-fail:5)
+        export SWEEP_ALL=yes
         packages_test+=(libclang-rt-dev)
         ;;
     *) die "usage: tests/run.sh [--asan|--tsan] [--long]" ;;

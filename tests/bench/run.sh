@@ -1,8 +1,9 @@
 #!/bin/bash
 # run.sh [BUILD [cards|p11] [--peer KIND:PATH]...]: measure, and print one line
 # per figure: name, value, unit. For PKCS#11 modules, see p11.sh. For cards,
-# APDUs are counted by the simulated card behind a real pcscd, T=0, GET RESPONSE
-# included. Times are differences of medians of interleaved runs.
+# APDUs are counted by the simulated card behind a real pcscd, GET RESPONSE
+# included: with a CPS3 at T=0, with others in families.sh. Times are medians of
+# interleaved runs. --peer provider:PATH is also measured with a PIV card.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 export top
@@ -19,6 +20,13 @@ if [ "${BENCH_INSIDE:-}" != yes ]; then
     if [ "$part" = p11 ]; then
         exec "$top/tests/bench/p11.sh" "$build" "$@"
     fi
+    peer=
+    for argument in "$@"; do
+        case $argument in
+        provider:*) peer=${argument#provider:} ;;
+        esac
+    done
+    export peer SIM_READERS=8
     story_work=$(mktemp -d)
     export build story_work BENCH_INSIDE=yes
     export SIM_PCSCD_LOG=$story_work/pcscd.debug
@@ -31,15 +39,17 @@ if [ "${BENCH_INSIDE:-}" != yes ]; then
 fi
 # shellcheck source=tests/e2e/story.sh
 . "$top/tests/e2e/story.sh"
+# shellcheck source=tests/bench/families.sh
+. "$top/tests/bench/families.sh"
 
-# count COMMAND...: APDUs the card sees meanwhile.
+# count CARD COMMAND...: APDUs the card sees meanwhile.
 count()
 {
     local before
 
-    before=$(control one apdus)
-    "$@" >/dev/null
-    echo $(($(control one apdus) - before))
+    before=$(control "$1" apdus)
+    "${@:2}" >/dev/null
+    echo $(($(control "$1" apdus) - before))
 }
 
 # contexts COMMAND...: PC/SC contexts that pcscd was asked for meanwhile.
@@ -53,30 +63,28 @@ contexts()
     echo $(($(grep -c 'Thread is started' "$SIM_PCSCD_LOG" || true) - before))
 }
 
-# key_figures NAME URI: the first signature of a process, and each further one.
-key_figures()
-{
-    local first eleven
-
-    first=$(count "$build/tests/sign_loop" "$2" 1)
-    eleven=$(count "$build/tests/sign_loop" "$2" 11)
-    echo "cps3_$1_first_apdus $first APDUs"
-    echo "cps3_$1_next_apdus $(((eleven - first) / 10)) APDUs"
-}
-
 configure
 card_start one 0
-key_figures auth "card://usage=auth?pin-value=$PIN"
-key_figures sign "card://usage=sign?pin-value=$PIN"
-echo "cps3_cert_apdus $(count openssl storeutl -noout -certs \
+first_figures cps3_auth one "card://usage=auth?pin-value=$PIN"
+cached_figure cps3 one "card://usage=auth?pin-value=$PIN"
+first_figures cps3_sign one "card://usage=sign?pin-value=$PIN"
+nothing_cached
+echo "cps3_cert_apdus $(count one openssl storeutl -noout -certs \
     card://usage=auth) APDUs"
-echo "cps3_list_apdus $(count openssl storeutl -noout card://) APDUs"
+nothing_cached
+echo "cps3_list_apdus $(count one openssl storeutl -noout card://) APDUs"
 
 hash_something=(openssl dgst -sha256 /dev/null)
-echo "idle_apdus $(count "${hash_something[@]}") APDUs"
+echo "idle_apdus $(count one "${hash_something[@]}") APDUs"
 echo "idle_contexts $(contexts "${hash_something[@]}") contexts"
 # The check can see one: a search makes two, for the list and for the card.
 [ "$(contexts openssl storeutl -noout card://)" -ge 1 ]
 sed '/^tessera *=/d' "$OPENSSL_CONF" >"$work/without.cnf"
-echo "idle_ms $("$build/tests/start_cost" "$work/without.cnf" \
-    "$OPENSSL_CONF" 101 openssl dgst -sha256 /dev/null 2>&1 >/dev/null) ms"
+read -r idle _ <<<"$("$build/tests/start_cost" "$work/without.cnf" \
+    "$OPENSSL_CONF" 101 openssl dgst -sha256 /dev/null 2>&1 >/dev/null)"
+echo "idle_ms $idle ms"
+card_pull one
+
+figures_of_families
+figures_of_time
+figures_of_nine_cards
