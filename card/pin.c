@@ -92,25 +92,57 @@ static struct secret *stored_pin(struct card_key *key,
  * The serial in hex: whatever it is, the name is one.
  */
 static void mark_name(const struct card *c, const struct card_pin_info *pin,
-                      char out[MARK_NAME_MAX])
+                      const char *what, char out[MARK_NAME_MAX])
 {
     char serial[2 * CARD_SERIAL_MAX];
 
     bytes_to_hex(bytes_of_string(c->token.serial), serial, sizeof(serial));
-    snprintf(out, MARK_NAME_MAX, "%s-%s-%02X.rejected",
-             c->token.driver->name, serial, (unsigned)pin->ref);
+    snprintf(out, MARK_NAME_MAX, "%s-%s-%02X.%s", c->token.driver->name,
+             serial, (unsigned)pin->ref, what);
 }
 
 static int check_mark(const struct card *c, const struct card_pin_info *pin)
 {
     char name[MARK_NAME_MAX];
 
-    mark_name(c, pin, name);
+    mark_name(c, pin, "rejected", name);
     if (!mark_is_set(name))
         return 0;
     return card_fail(CARD_E_PIN_REFUSED, "the stored PIN was not presented: a "
                      "wrong PIN was entered before, and the card does not "
                      "tell how many tries are left");
+}
+
+/* The card surely did not look at the PIN, or took it. */
+static bool cost_no_try(int rc)
+{
+    return rc == 0 || rc == CARD_E_PIN_FORMAT || rc == CARD_E_CANCELLED ||
+           rc == CARD_E_PIN_REFUSED || rc == CARD_E_UNSUPPORTED ||
+           rc == CARD_E_PIN_LOCKED;
+}
+
+/*
+ * After what may have cost a try and may not: an answer that was lost, or one
+ * that says neither. It is let pass once, so that a card pulled at the wrong
+ * moment stops no service.
+ */
+static bool is_first_doubt(const struct card *c,
+                           const struct card_pin_info *pin)
+{
+    char doubt[MARK_NAME_MAX];
+
+    mark_name(c, pin, "unsure", doubt);
+    return !mark_is_set(doubt) && mark_set(doubt);
+}
+
+static void clear_marks(const struct card *c, const struct card_pin_info *pin)
+{
+    char name[MARK_NAME_MAX];
+
+    mark_name(c, pin, "rejected", name);
+    mark_clear(name);
+    mark_name(c, pin, "unsure", name);
+    mark_clear(name);
 }
 
 /*
@@ -124,14 +156,17 @@ static int verify_silent(struct card *c, struct card_pin_info *pin,
     bool before;
     int rc;
 
-    mark_name(c, pin, name);
+    mark_name(c, pin, "rejected", name);
     before = mark_is_set(name);
     if (!mark_set(name) && stored)
         return card_fail(CARD_E_PIN_REFUSED, "the stored PIN was not "
                          "presented: the card does not tell how many tries "
                          "are left, and there is no folder to note a lost one");
     rc = c->token.driver->verify(&c->token, pin, value);
-    if (rc == 0 || (rc != CARD_E_PIN_WRONG && !before))
+    if (rc == 0)
+        clear_marks(c, pin);
+    else if (!before && (cost_no_try(rc) ||
+                         (rc != CARD_E_PIN_WRONG && is_first_doubt(c, pin))))
         mark_clear(name);
     return rc;
 }

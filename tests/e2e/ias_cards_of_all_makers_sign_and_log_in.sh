@@ -39,6 +39,9 @@ for row in maker=gemalto maker=oberthur maker=sagem maker=mi maker=orange \
     says list 'Total found: 6'
     sign_and_verify auth
     sign_and_verify sign
+    openssl cms -sign -in mail -signer sign.pem -inkey 'card://usage=sign' \
+        -out signed
+    stock cms -verify -in signed -CAfile "$card_ca" -out read
     stock cms -encrypt -aes256 -in mail -out secret -recip auth.pem
     openssl cms -decrypt -in secret -recip auth.pem \
         -inkey 'card://usage=decrypt' -out read

@@ -44,6 +44,42 @@ static void test_pin_when_stored_is_wrong_then_one_try_ever(void **state)
     }
 }
 
+/* Which APDU from the start is the VERIFY. */
+static unsigned place_of_verify(struct card_world *w)
+{
+    unsigned n = 0;
+    struct bytes command;
+
+    sim_world_reset_counts(w->sim);
+    must(sign_with(w, "card:" PIN), "right");
+    do
+        command = sim_world_command(w->sim, n++);
+    while (command.len > 1 && command.data[1] != INS_VERIFY);
+    return n;
+}
+
+/* An answer that is lost may have cost a try: it is let pass once. */
+static void test_pin_when_answers_are_lost_then_two_tries_ever(void **state)
+{
+    struct card_world w;
+    unsigned nth;
+
+    (void)state;
+    world_open_family(&w, "gemsafe", NULL);
+    nth = place_of_verify(&w);
+    for (int i = 0; i < 5; i++) {
+        sim_world_tear(w.sim, nth, SIM_TEAR_AFTER);
+        assert_int_not_equal(sign_with(&w, "card:" WRONG), 0);
+        sim_world_tear(w.sim, 0, SIM_TEAR_NONE);
+    }
+    assert_int_equal(world_pin_tries(&w), 1);
+    world_person(&w, "123456", "123456");
+    must(use_uri(&w, "card:", "rgs.pem", world_sign_and_check), "person");
+    w.settings.ask_pin = NULL;
+    must(sign_with(&w, "card:" PIN), "stored again");
+    world_close(&w);
+}
+
 /* Whoever typed a wrong one hears what the card said then. */
 static void test_pin_when_typed_wrong_then_number_is_told(void **state)
 {
@@ -218,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_pin_when_stored_is_wrong_then_one_try_ever),
+        TEST(test_pin_when_answers_are_lost_then_two_tries_ever),
         TEST(test_pin_when_typed_wrong_then_number_is_told),
         TEST(test_pin_when_it_cannot_be_right_then_nothing_is_sent),
         TEST(test_pin_when_locked_then_said),
