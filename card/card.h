@@ -142,8 +142,6 @@ unsigned card_key_can(const struct card_key *key);
 int card_key_uri(const struct card_key *key, bool private, struct buf *out);
 /* For a person, lent: key "CPS_PRIV_AUT" of CPS3 99002752 in "Reader 0". */
 const char *card_key_name(const struct card_key *key);
-/* Same card (serial) and same key. */
-bool card_key_equal(const struct card_key *a, const struct card_key *b);
 
 /*
  * Fetch a PIN for a private key through `ask` now, if its use will need one

@@ -113,13 +113,6 @@ const char *card_key_name(const struct card_key *key)
     return key->name;
 }
 
-bool card_key_equal(const struct card_key *a, const struct card_key *b)
-{
-    return strcmp(a->card->token.serial, b->card->token.serial) == 0 &&
-           bytes_equal(bytes_from(a->info.id.data, a->info.id.len),
-                       bytes_from(b->info.id.data, b->info.id.len));
-}
-
 /* ---- its URI ------------------------------------------------------------- */
 
 /* RFC 7512 2.3: what need not be encoded in a path attribute. */

@@ -15,16 +15,6 @@ static size_t modulus_len(const struct card_key *key)
 
 /* ---- padding in software ------------------------------------------------- */
 
-/* What PKCS#1 v1.5 padding encloses. */
-static int inner_block(const struct card_tbs *tbs, struct buf *block)
-{
-    struct bytes value = bytes_from(tbs->value, tbs->len);
-
-    return tbs->hash == CARD_HASH_NONE
-               ? buf_put(block, value)
-               : hash_digest_info(tbs->hash, value, block);
-}
-
 static int pad(const struct card_key *key, const struct card_tbs *tbs,
                struct buf *em)
 {
@@ -36,7 +26,8 @@ static int pad(const struct card_key *key, const struct card_tbs *tbs,
     if (tbs->padding == CARD_PAD_PSS)
         return pad_pss(key->card->context->crypto, &pss,
                        bytes_from(tbs->value, tbs->len), key->info.bits, em);
-    if ((rc = inner_block(tbs, &block)) < 0)
+    if ((rc = hash_pkcs1_block(tbs->hash, bytes_from(tbs->value, tbs->len),
+                               &block)) < 0)
         return rc;
     return pad_pkcs1_sign(buf_view(&block), em);
 }

@@ -46,6 +46,14 @@ bool bytes_start_with(struct bytes all, struct bytes start)
     return all.len >= start.len && same(all.data, start.data, start.len);
 }
 
+bool bytes_contain(struct bytes all, struct bytes part)
+{
+    for (; all.len >= part.len && all.len > 0; all.data++, all.len--)
+        if (bytes_start_with(all, part))
+            return true;
+    return false;
+}
+
 bool bytes_take(struct bytes *cursor, size_t n, struct bytes *out)
 {
     if (cursor->len < n)
@@ -125,6 +133,21 @@ int buf_put_u16(struct buf *b, uint16_t value)
     const uint8_t big_endian[2] = {(uint8_t)(value >> 8), (uint8_t)value};
 
     return buf_put(b, BYTES_OF(big_endian));
+}
+
+int buf_put_number(struct buf *b, struct bytes number, size_t len)
+{
+    struct bytes zero;
+    int rc = 0;
+
+    while (number.len > len && number.data[0] == 0)
+        bytes_take(&number, 1, &zero);
+    if (number.len > len)
+        return card_fail(CARD_E_PROTOCOL, "a number of %zu bytes instead of "
+                         "%zu", number.len, len);
+    for (size_t i = number.len; rc == 0 && i < len; i++)
+        rc = buf_put_u8(b, 0);
+    return rc < 0 ? rc : buf_put(b, number);
 }
 
 void memory_wipe(void *data, size_t len)

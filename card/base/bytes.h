@@ -36,6 +36,8 @@ bool bytes_equal(struct bytes a, struct bytes b);
 /* Same, in time that depends on the lengths only: for secrets. */
 bool bytes_equal_secret(struct bytes a, struct bytes b);
 bool bytes_start_with(struct bytes all, struct bytes start);
+/* Anywhere. */
+bool bytes_contain(struct bytes all, struct bytes part);
 
 /* Cut the first n bytes off the cursor; false, and nothing moved, if fewer. */
 bool bytes_take(struct bytes *cursor, size_t n, struct bytes *out);
@@ -55,6 +57,12 @@ int buf_put(struct buf *b, struct bytes bytes);
 int buf_put_u8(struct buf *b, uint8_t value);
 /* Big-endian, two bytes. */
 int buf_put_u16(struct buf *b, uint16_t value);
+
+/*
+ * An unsigned number in exactly `len` bytes: zeros before it come and go, in a
+ * time that shows how many. CARD_E_PROTOCOL: it is longer. CARD_E_BUFFER.
+ */
+int buf_put_number(struct buf *b, struct bytes number, size_t len);
 
 /* Overwrite memory in a way the compiler cannot leave out. */
 void memory_wipe(void *data, size_t len);

@@ -64,6 +64,12 @@ int hash_digest_info(enum card_hash hash, struct bytes value, struct buf *out)
     return rc;
 }
 
+int hash_pkcs1_block(enum card_hash hash, struct bytes value, struct buf *out)
+{
+    return hash == CARD_HASH_NONE ? buf_put(out, value)
+                                  : hash_digest_info(hash, value, out);
+}
+
 bool hash_from_digest_info(struct bytes der, enum card_hash *hash,
                            struct bytes *value)
 {

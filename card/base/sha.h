@@ -28,6 +28,11 @@ struct bytes hash_prefix(enum card_hash hash);
 /* prefix || value. CARD_E_ARGUMENT on a wrong length, CARD_E_BUFFER. */
 int hash_digest_info(enum card_hash hash, struct bytes value, struct buf *out);
 /*
+ * What PKCS#1 v1.5 padding encloses: the DigestInfo, or with CARD_HASH_NONE the
+ * value as it is. Errors as hash_digest_info's.
+ */
+int hash_pkcs1_block(enum card_hash hash, struct bytes value, struct buf *out);
+/*
  * Recognise a DigestInfo of a known hash, exactly; true lends its value.
  */
 bool hash_from_digest_info(struct bytes der, enum card_hash *hash,

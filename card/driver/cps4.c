@@ -51,10 +51,10 @@ static int recover(struct token *t)
     int rc;
 
     rc = select_on(t, CHANNEL_CHIPDOC, BYTES_OF(card_manager));
-    if (rc < 0 && !ias_refused(rc))
+    if (rc < 0 && !apdu_refused(rc))
         return rc;
     rc = select_on(t, CHANNEL_BASIC, BYTES_OF(predecessor));
-    if (rc < 0 && !ias_refused(rc))
+    if (rc < 0 && !apdu_refused(rc))
         return rc;
     return select_on(t, CHANNEL_CHIPDOC, BYTES_OF(chipdoc));
 }
@@ -65,7 +65,7 @@ static int enter_chipdoc(struct token *t)
 
     t->selected = false;
     rc = select_on(t, CHANNEL_CHIPDOC, BYTES_OF(chipdoc));
-    return ias_refused(rc) ? recover(t) : rc;
+    return apdu_refused(rc) ? recover(t) : rc;
 }
 
 static int cps4_select(struct token *t)
@@ -74,7 +74,7 @@ static int cps4_select(struct token *t)
 
     t->selected = false;
     rc = select_on(t, CHANNEL_CHIPDOC, BYTES_OF(application));
-    if (ias_refused(rc) && (rc = enter_chipdoc(t)) == 0)
+    if (apdu_refused(rc) && (rc = enter_chipdoc(t)) == 0)
         rc = select_on(t, CHANNEL_CHIPDOC, BYTES_OF(application));
     t->selected = rc == 0;
     return rc;
@@ -301,7 +301,7 @@ static int cps4_decrypt(struct token *t, const struct card_key_info *key,
     if (rc < 0) /* not a word on the cryptogram */
         return rc == CARD_E_STATUS ? CARD_E_UNSUPPORTED : rc;
     rc = exponentiate(t, key, cryptogram, plain);
-    return ias_refused(rc) ? CARD_E_STATUS : rc;
+    return apdu_refused(rc) ? CARD_E_STATUS : rc;
 }
 
 const struct driver driver_cps4 = {

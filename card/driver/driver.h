@@ -4,7 +4,8 @@
  * commands are a library for it (card/wire), not a base class.
  *
  * To add a family: one file here (declared at the end, named in
- * CMakeLists.txt), one row in table.c, one simulator in tests/sim.
+ * CMakeLists.txt), one row in table.c, one simulator in tests/sim; its tests
+ * are as README.md says.
  */
 #ifndef CARD_DRIVER_DRIVER_H
 #define CARD_DRIVER_DRIVER_H
@@ -96,8 +97,8 @@ struct driver {
      */
     bool (*likely)(const struct reader *r);
     /*
-     * Is it mine? Fills title, serial, model, may fill priv. CARD_E_NOT_MINE: ask
-     * the next driver. Costs as few APDUs as can tell.
+     * Is it mine? Fills title, serial, model, may fill priv. CARD_E_NOT_MINE:
+     * ask the next driver. Costs as few APDUs as can tell.
      */
     int (*probe)(struct token *t);
     /* Select the application whatever others did; sets t->selected. */

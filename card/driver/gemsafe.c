@@ -51,12 +51,7 @@ static struct gemsafe *gemsafe_of(struct token *t)
 
 static bool atr_has(const struct reader *r, struct bytes part)
 {
-    struct bytes atr = bytes_from(r->atr, r->atr_len);
-
-    for (; atr.len >= part.len; atr.data++, atr.len--)
-        if (bytes_start_with(atr, part))
-            return true;
-    return false;
+    return bytes_contain(bytes_from(r->atr, r->atr_len), part);
 }
 
 /* Gemplus's pre-issuing data (ISO 7816-4, compact tag 6): all cards have it. */
@@ -207,10 +202,10 @@ static int find_family(struct token *t)
     size_t first = family_by_atr(t->reader);
     int rc = enter(t, &families[first]);
 
-    for (size_t i = 0; gemsafe_refused(rc) && i < nitems(families); i++)
+    for (size_t i = 0; apdu_refused(rc) && i < nitems(families); i++)
         if (i != first)
             rc = enter(t, &families[i]);
-    return gemsafe_refused(rc) ? CARD_E_NOT_MINE : rc;
+    return apdu_refused(rc) ? CARD_E_NOT_MINE : rc;
 }
 
 static const struct p15_dialect dialect;

@@ -51,8 +51,6 @@ int gemsafe_object_cert(struct token *t, const struct card_cert_info *cert,
 
 /* ---- gemsafe_key.c ------------------------------------------------------- */
 
-/* The card understood and said no, for another reason than the PIN. */
-bool gemsafe_refused(int rc);
 /* The driver's slots. */
 int gemsafe_sign(struct token *t, const struct card_key_info *key,
                  const struct card_tbs *tbs, struct buf *sig);

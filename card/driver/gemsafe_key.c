@@ -21,12 +21,6 @@ static struct gemsafe *gemsafe_of(struct token *t)
     return t->priv;
 }
 
-bool gemsafe_refused(int rc)
-{
-    return rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED ||
-           rc == CARD_E_NOT_FOUND;
-}
-
 /* ---- signatures ---------------------------------------------------------- */
 
 /* What is sent for a signature. */
@@ -131,7 +125,7 @@ static int sign_any(struct token *t, const struct card_key_info *key,
 
     if (hash != CARD_HASH_NONE)
         rc = compute(t, key, &bare, sig);
-    return gemsafe_refused(rc) ? compute(t, key, &any, sig) : rc;
+    return apdu_refused(rc) ? compute(t, key, &any, sig) : rc;
 }
 
 int gemsafe_sign(struct token *t, const struct card_key_info *key,
@@ -143,9 +137,7 @@ int gemsafe_sign(struct token *t, const struct card_key_info *key,
     enum card_hash hash = tbs->hash;
     int rc;
 
-    rc = hash == CARD_HASH_NONE ? buf_put(&block, value)
-                                : hash_digest_info(hash, value, &block);
-    if (rc < 0)
+    if ((rc = hash_pkcs1_block(hash, value, &block)) < 0)
         return rc;
     if (hash == CARD_HASH_NONE)
         hash_from_digest_info(value, &hash, &value);
@@ -167,7 +159,7 @@ static int decipher(struct token *t, const struct card_key_info *key,
                                       key->bits / 8, plain)
                    : own_pso(t, 0x80, 0x84, cryptogram, plain);
     /* Whatever it says now may be one: 63Cx tells of no PIN here. */
-    return gemsafe_refused(rc) || rc == CARD_E_PIN_WRONG ||
+    return apdu_refused(rc) || rc == CARD_E_PIN_WRONG ||
                    rc == CARD_E_PIN_LOCKED
                ? CARD_E_STATUS
                : rc;
@@ -188,7 +180,7 @@ int gemsafe_decrypt(struct token *t, const struct card_key_info *key,
         return card_fail(CARD_E_UNSUPPORTED, "the card undoes PKCS#1 v1.5 "
                          "padding only");
     rc = decipher(t, key, g->indicator, cryptogram, plain);
-    if (gemsafe_refused(rc) && !g->deciphered && g->family->iso15) {
+    if (apdu_refused(rc) && !g->deciphered && g->family->iso15) {
         rc = decipher(t, key, true, cryptogram, plain);
         g->indicator = rc == 0;
     }

@@ -81,7 +81,7 @@ int ias_enter_mf(struct token *t)
                     has(ias, IAS_MF_WITH_FCP) ? SELECT_FCP : SELECT_NO_ANSWER,
                     BYTES_OF(path_mf), NULL);
     ias->at_mf = rc == 0;
-    if (ias_refused(rc) && leave_other(t) == 0)
+    if (apdu_refused(rc) && leave_other(t) == 0)
         return 0;
     return rc;
 }
@@ -179,7 +179,7 @@ static int try_listed(struct token *t, struct bytes file)
     int rc = CARD_E_NOT_FOUND;
 
     p15_parse_dir(file, apps, nitems(apps), &count);
-    for (size_t i = 0; i < count && ias_refused(rc); i++)
+    for (size_t i = 0; i < count && apdu_refused(rc); i++)
         if (bytes_start_with(path_view(&apps[i].aid), BYTES_OF(rid_iso15)) ||
             known_app(&apps[i].aid)->aid != NULL)
             rc = try_app(t, &apps[i].aid);
@@ -192,7 +192,7 @@ static int try_known(struct token *t)
     int rc = CARD_E_NOT_FOUND;
 
     for (const struct ias_app *app = ias_apps;
-         app->aid != NULL && ias_refused(rc); app++)
+         app->aid != NULL && apdu_refused(rc); app++)
         if ((rc = ias_aid(app->aid, &aid)) == 0)
             rc = try_app(t, &aid);
     return rc;
@@ -213,15 +213,15 @@ static int find_application(struct token *t)
         rc = read_from_mf(t, BYTES_OF(path_atr), &file);
         if (rc == 0)
             find_root(ias, buf_view(&file));
-        else if (!ias_refused(rc))
+        else if (!apdu_refused(rc))
             return rc;
     }
     rc = read_from_mf(t, BYTES_OF(path_dir), &file);
     if (rc == 0)
         rc = try_listed(t, buf_view(&file));
-    if (ias_refused(rc))
+    if (apdu_refused(rc))
         rc = try_known(t);
-    if (ias_refused(rc))
+    if (apdu_refused(rc))
         return card_fail(CARD_E_NOT_FOUND, "no ISO 7816-15 application is "
                          "known on this card");
     return rc;
@@ -236,7 +236,7 @@ static int ias_select(struct token *t)
     if (ias->aid.len == 0)
         return find_application(t);
     rc = select_aid(t, &ias->aid);
-    if (ias_refused(rc) && leave_other(t) == 0)
+    if (apdu_refused(rc) && leave_other(t) == 0)
         rc = select_aid(t, &ias->aid);
     t->selected = rc == 0;
     return rc;
@@ -272,7 +272,7 @@ static int read_update(struct token *t)
     if (rc == 0)
         rc = iso_read_binary(t->reader, 0, sizeof(ias->update), IAS_CHUNK,
                              &update);
-    if (rc < 0 && rc != CARD_E_LOGIN && !ias_refused(rc))
+    if (rc < 0 && rc != CARD_E_LOGIN && !apdu_refused(rc))
         return rc;
     ias->update_closed = rc < 0 && rc != CARD_E_NOT_FOUND;
     ias->update_len = update.len;
@@ -404,7 +404,7 @@ static int ias_probe(struct token *t)
         return rc;
     rc = read_serial(t);
     if ((card->quirks & IAS_CPS) == 0 &&
-        (ias_refused(rc) || rc == CARD_E_PROTOCOL))
+        (apdu_refused(rc) || rc == CARD_E_PROTOCOL))
         return CARD_E_NOT_MINE;
     if (rc < 0)
         return rc;

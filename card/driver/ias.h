@@ -57,8 +57,6 @@ int ias_aid(const char *hex, struct card_path *out);
  */
 int ias_format_serial(struct bytes file, unsigned quirks,
                       char out[CARD_SERIAL_MAX]);
-/* The card understood and said no, for another reason than the PIN. */
-bool ias_refused(int rc);
 
 struct ias {
     struct p15_token p15; /* first */

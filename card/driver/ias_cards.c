@@ -139,9 +139,3 @@ int ias_format_serial(struct bytes file, unsigned quirks,
         shift_nibble(out);
     return 0;
 }
-
-bool ias_refused(int rc)
-{
-    return rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED ||
-           rc == CARD_E_NOT_FOUND;
-}

@@ -6,7 +6,6 @@
 
 #include "card/wire/apdu.h"
 #include "card/wire/iso7816.h"
-#include "card/wire/tlv.h"
 
 /* Algorithm references of MSE tag 80. */
 enum {
@@ -73,21 +72,10 @@ static int finish_hash_on_card(struct token *t, uint8_t algorithm,
                                const struct sha_midstate *mid)
 {
     const uint8_t environment[] = {0x80, 1, algorithm};
-    uint8_t state_space[sizeof(mid->state) + 8], space[128];
-    struct buf state = BUF_ON(state_space), tlvs = BUF_ON(space);
-    int rc = 0;
+    int rc = iso_mse_set(t->reader, MSE_SET_COMPUTE, CRT_HT,
+                         BYTES_OF(environment));
 
-    if (mid->bits > 0) {
-        rc = buf_put(&state, bytes_from(mid->state, hash_len(mid->hash)));
-        for (int shift = 56; rc == 0 && shift >= 0; shift -= 8)
-            rc = buf_put_u8(&state, (uint8_t)(mid->bits >> shift));
-    }
-    if (rc < 0 || (rc = tlv_put(&tlvs, 0x90, buf_view(&state))) < 0 ||
-        (rc = tlv_put(&tlvs, 0x80, bytes_from(mid->last, mid->last_len))) < 0 ||
-        (rc = iso_mse_set(t->reader, MSE_SET_COMPUTE, CRT_HT,
-                          BYTES_OF(environment))) < 0)
-        return rc;
-    return iso_pso_hash(t->reader, buf_view(&tlvs));
+    return rc < 0 ? rc : iso_pso_hash_rest(t->reader, mid);
 }
 
 static int sign_from_midstate(struct token *t, const struct card_key_info *key,
@@ -142,7 +130,7 @@ static int compute_signature(struct token *t, const struct card_key_info *key,
     if (ias->hash_on_card && know_midstate)
         return sign_from_midstate(t, key, &tbs->midstate, sig);
     rc = sign_finished_hash(t, key, hash, value, sig);
-    if (!ias_refused(rc) || !know_midstate)
+    if (!apdu_refused(rc) || !know_midstate)
         return rc;
     rc = sign_from_midstate(t, key, &tbs->midstate, sig);
     ias->hash_on_card = rc == 0;
@@ -159,11 +147,8 @@ int ias_sign(struct token *t, const struct card_key_info *key,
 
     if ((key->can & CARD_CAN_PKCS1) == 0)
         return compute_signature(t, key, tbs, sig);
-    if (tbs->hash == CARD_HASH_NONE)
-        return authenticate(t, key, value, sig);
-    if ((rc = hash_digest_info(tbs->hash, value, &block)) < 0)
-        return rc;
-    return authenticate(t, key, buf_view(&block), sig);
+    rc = hash_pkcs1_block(tbs->hash, value, &block);
+    return rc < 0 ? rc : authenticate(t, key, buf_view(&block), sig);
 }
 
 int ias_decrypt(struct token *t, const struct card_key_info *key,
@@ -179,5 +164,5 @@ int ias_decrypt(struct token *t, const struct card_key_info *key,
     if (rc < 0) /* not a word on the cryptogram's padding */
         return rc == CARD_E_STATUS ? CARD_E_UNSUPPORTED : rc;
     rc = iso_pso_decipher(t->reader, 0x81, cryptogram, key->bits / 8, plain);
-    return ias_refused(rc) ? CARD_E_STATUS : rc;
+    return apdu_refused(rc) ? CARD_E_STATUS : rc;
 }

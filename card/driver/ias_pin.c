@@ -62,7 +62,7 @@ static int read_docp(struct token *t, struct card_pin_info *pin)
 
     if (ias->at_mf && (ias->card->quirks & IAS_CPS) != 0) {
         rc = get_docp(t, pin);
-        if (!ias_refused(rc))
+        if (!apdu_refused(rc))
             return rc;
     }
     rc = (pin->ref & PIN_LOCAL) != 0 ? ias_need_application(t)
@@ -82,7 +82,7 @@ int ias_pin_status(struct token *t, struct card_pin_info *pin)
     pin->verified = false;
     if (!ias->no_sdo && pin->tries_max == CARD_TRIES_UNKNOWN) {
         rc = read_docp(t, pin);
-        if (!ias_refused(rc))
+        if (!apdu_refused(rc))
             return rc;
         ias->no_sdo = true;
     }

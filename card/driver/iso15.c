@@ -47,10 +47,8 @@ static int read_info(struct token *t)
 /* The card spoke: it is of another kind. All other errors say nothing. */
 static bool is_elsewhere(int rc)
 {
-    return rc == CARD_E_NOT_FOUND || rc == CARD_E_STATUS ||
-           rc == CARD_E_UNSUPPORTED || rc == CARD_E_PROTOCOL ||
-           rc == CARD_E_LOGIN || rc == CARD_E_PIN_WRONG ||
-           rc == CARD_E_PIN_LOCKED;
+    return apdu_refused(rc) || rc == CARD_E_PROTOCOL || rc == CARD_E_LOGIN ||
+           rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED;
 }
 
 /* EF.DIR may leave out the MF. */
@@ -194,7 +192,7 @@ static int find_applet(struct token *t, const struct iso15_card **out)
 
 /* ---- what the card can carry --------------------------------------------- */
 
-/* The historical bytes (ISO 7816-3 8.2), without the category. */
+/* The historical bytes (ISO 7816-3, 8.2). */
 static struct bytes history(const struct reader *r)
 {
     struct bytes atr = bytes_from(r->atr, r->atr_len), skipped, out;
@@ -216,20 +214,16 @@ static struct bytes history(const struct reader *r)
     return out;
 }
 
-/* Card capabilities, compact tag 7, third byte (ISO 7816-4 8.1.1.2.7). */
+/* 00 and 80: what follows is compact TLV. */
 static uint8_t capabilities(const struct reader *r)
 {
-    struct bytes rest = history(r), value;
-    uint8_t category, header;
+    struct bytes rest = history(r);
+    uint8_t category;
 
     if (!bytes_take_u8(&rest, &category) ||
         (category != 0x00 && category != 0x80))
         return 0;
-    while (bytes_take_u8(&rest, &header) &&
-           bytes_take(&rest, header & 0x0F, &value))
-        if (header == 0x73)
-            return value.data[2];
-    return 0;
+    return iso_card_capabilities(rest);
 }
 
 static void set_transport(struct token *t)
@@ -237,10 +231,10 @@ static void set_transport(struct token *t)
     const struct iso15_card *card = ((struct iso15 *)t->priv)->card;
     uint8_t told = capabilities(t->reader);
 
-    t->reader->chaining = (told & 0x80) != 0 ||
+    t->reader->chaining = (told & ISO_CHAINING) != 0 ||
                           (card->quirks & QUIRK_CHAINING) != 0;
     t->reader->extended = !t->reader->chaining &&
-                          ((told & 0x40) != 0 ||
+                          ((told & ISO_EXTENDED) != 0 ||
                            (card->quirks & QUIRK_EXTENDED) != 0);
     iso15_use_transport(t);
 }

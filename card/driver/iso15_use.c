@@ -10,8 +10,6 @@
 #include "card/wire/iso7816.h"
 #include "card/wire/tlv.h"
 
-enum { INS_GENERAL_AUTHENTICATE = 0x86 };
-
 enum {
     FEATURE_EXTENDED = 0x01,
     FEATURE_PSS = 0x08,
@@ -69,13 +67,6 @@ void iso15_use_features(struct token *t, struct card_key_info *key)
 
 /* ---- security environment ------------------------------------------------ */
 
-/* The card understood and said no, for another reason than the PIN. */
-static bool card_refused(int rc)
-{
-    return rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED ||
-           rc == CARD_E_NOT_FOUND;
-}
-
 static int put_algorithm(struct buf *body, int algorithm)
 {
     const uint8_t byte = (uint8_t)algorithm;
@@ -131,7 +122,7 @@ static int go_to_key(struct token *t, const struct card_key_info *key)
     if ((iso->card->quirks & elsewhere) != 0)
         return iso15_need_application(t);
     rc = iso15_go_to(t, &key->path);
-    return card_refused(rc) && t->selected ? 0 : rc;
+    return apdu_refused(rc) && t->selected ? 0 : rc;
 }
 
 /* *kept: it is as it was set before, and was not sent again. */
@@ -180,7 +171,7 @@ static int compute(struct token *t, const struct card_key_info *key,
     if ((rc = set_environment(t, key, CRT_DST, op, &kept)) < 0)
         return rc;
     rc = iso_pso_sign(t->reader, input, le, out);
-    if (!kept || !card_refused(rc))
+    if (!kept || !apdu_refused(rc))
         return rc;
     kept = false;
     if ((rc = set_environment(t, key, CRT_DST, op, &kept)) == 0)
@@ -203,20 +194,21 @@ static int compute_from_hash(struct token *t, const struct card_key_info *key,
     const struct sha_midstate *mid = &tbs->midstate;
     struct bytes value = bytes_from(tbs->value, tbs->len);
     enum card_hash hash = tbs->hash;
-    bool kept = false;
+    bool kept = false, know_midstate;
     enum iso15_op op;
     int rc;
 
     if (hash == CARD_HASH_NONE)
         hash_from_digest_info(value, &hash, &value);
+    know_midstate = mid->hash == hash && mid->last_len > 0;
     op = hash == CARD_HASH_SHA1 ? OP_SHA1 : OP_SHA256;
     if ((hash != CARD_HASH_SHA1 && hash != CARD_HASH_SHA256) ||
         iso15_algorithm(iso->card, &iso->info, key, op) == ALG_NONE)
         return card_fail(CARD_E_UNSUPPORTED, "key \"%s\" signs hashes of "
                          "another kind only", key->label);
-    if (!iso->hash_on_card) {
+    if (!iso->hash_on_card || !know_midstate) {
         rc = compute(t, key, op, value, sig);
-        if (!card_refused(rc) || mid->hash != hash || mid->last_len == 0)
+        if (!apdu_refused(rc) || !know_midstate)
             return rc;
     }
     if ((rc = set_environment(t, key, CRT_DST, op, &kept)) < 0 ||
@@ -238,14 +230,10 @@ static int sign_digest_info(struct token *t, const struct card_key_info *key,
 
     if ((key->can & CARD_CAN_PKCS1) == 0)
         return compute_from_hash(t, key, tbs, sig);
-    if (tbs->hash == CARD_HASH_NONE)
-        rc = buf_put(&block, value);
-    else
-        rc = hash_digest_info(tbs->hash, value, &block);
-    if (rc == 0)
+    if ((rc = hash_pkcs1_block(tbs->hash, value, &block)) == 0)
         rc = compute(t, key, OP_PKCS1, buf_view(&block), sig);
     /* CardOS M4: perhaps it wants the padded block */
-    if (card_refused(rc) && (iso->card->quirks & QUIRK_REF_83) != 0)
+    if (apdu_refused(rc) && (iso->card->quirks & QUIRK_REF_83) != 0)
         return CARD_E_UNSUPPORTED;
     return rc;
 }
@@ -259,35 +247,16 @@ static int sign_pss(struct token *t, const struct card_key_info *key,
     return compute(t, key, OP_PSS, bytes_from(tbs->value, tbs->len), sig);
 }
 
-/* r or s without leading zeros, to as many bytes as the field has. */
-static int put_number(struct bytes number, size_t field, struct buf *out)
-{
-    uint8_t zero;
-    int rc = 0;
-
-    while (number.len > 1 && number.data[0] == 0)
-        bytes_take_u8(&number, &zero);
-    if (number.len > field)
-        return card_fail(CARD_E_PROTOCOL, "an ECDSA signature out of range");
-    for (size_t i = number.len; rc == 0 && i < field; i++)
-        rc = buf_put_u8(out, 0);
-    return rc < 0 ? rc : buf_put(out, number);
-}
-
 /* Cards give an Ecdsa-Sig-Value or r || s: what is the first, whole, is one. */
 static int put_signature(struct bytes answer, size_t field, struct buf *sig)
 {
-    struct bytes cursor = answer;
-    struct tlv outer, r, s;
+    struct bytes r, s;
     int rc;
 
-    if (!tlv_next_is(&cursor, 0x30, &outer) || cursor.len > 0 ||
-        !tlv_next_is(&outer.value, 0x02, &r) ||
-        !tlv_next_is(&outer.value, 0x02, &s) || outer.value.len > 0)
+    if (!tlv_ecdsa(answer, &r, &s))
         return buf_put(sig, answer);
-    if ((rc = put_number(r.value, field, sig)) < 0)
-        return rc;
-    return put_number(s.value, field, sig);
+    rc = buf_put_number(sig, r, field);
+    return rc < 0 ? rc : buf_put_number(sig, s, field);
 }
 
 /* The leftmost bytes of a hash longer than the field (FIPS 186-5 6.4.1). */
@@ -296,17 +265,18 @@ static int sign_ec(struct token *t, const struct card_key_info *key,
 {
     const struct iso15 *iso = t->priv;
     size_t field = (key->bits + 7) / 8;
-    size_t len = tbs->len < field ? tbs->len : field;
+    struct bytes hash = bytes_from(tbs->value,
+                                   tbs->len < field ? tbs->len : field);
     uint8_t in_space[FIELD_MAX], out_space[APDU_LE_MAX];
     struct buf input = BUF_ON(in_space), answer = BUF_ON(out_space);
-    int rc = 0;
+    int rc;
 
     if (field > FIELD_MAX)
         return card_fail(CARD_E_UNSUPPORTED, "a curve of %u bits", key->bits);
-    if ((iso->card->quirks & QUIRK_FULL_HASH) != 0)
-        for (size_t i = len; rc == 0 && i < field; i++)
-            rc = buf_put_u8(&input, 0);
-    if (rc < 0 || (rc = buf_put(&input, bytes_from(tbs->value, len))) < 0 ||
+    rc = (iso->card->quirks & QUIRK_FULL_HASH) != 0
+             ? buf_put_number(&input, hash, field)
+             : buf_put(&input, hash);
+    if (rc < 0 ||
         (rc = compute(t, key, OP_ECDSA, buf_view(&input), &answer)) < 0)
         return rc;
     return put_signature(buf_view(&answer), field, sig);
@@ -407,7 +377,7 @@ int iso15_decrypt(struct token *t, const struct card_key_info *key,
     if (rc == 0 && raw)
         rc = put_block(key, buf_view(&block), plain);
     buf_wipe(&block);
-    return card_refused(rc) ? CARD_E_STATUS : rc;
+    return apdu_refused(rc) ? CARD_E_STATUS : rc;
 }
 
 /* ---- key agreement ------------------------------------------------------- */

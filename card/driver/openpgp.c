@@ -25,7 +25,7 @@ enum {
 
 static const uint8_t application[] = {0xD2, 0x76, 0x00, 0x01, 0x24, 0x01};
 
-/* What the three slots differ in. Their iDs count from 1. */
+/* What the three slots differ in. */
 static const struct slot {
     const char *label;
     unsigned use;
@@ -40,11 +40,9 @@ static const struct slot {
                      OPENPGP_PW1},
 };
 
-/* The card understood and said no. */
 bool openpgp_refused(int rc)
 {
-    return rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED ||
-           rc == CARD_E_NOT_FOUND || rc == CARD_E_LOGIN;
+    return apdu_refused(rc) || rc == CARD_E_LOGIN;
 }
 
 /* ---- data objects -------------------------------------------------------- */
@@ -399,7 +397,7 @@ const struct driver driver_openpgp = {
     .verify = openpgp_verify,
     .sign = openpgp_sign,
     .decrypt = openpgp_decrypt,
-    .derive = openpgp_agree,
+    .derive = openpgp_derive,
     .read_public = openpgp_read_public,
     .close = openpgp_close,
 };

@@ -8,6 +8,7 @@
 
 #include "card/base/spki.h"
 #include "card/error.h"
+#include "card/wire/iso7816.h"
 #include "card/wire/tlv.h"
 
 enum {
@@ -16,8 +17,6 @@ enum {
     ALGORITHM_ECDSA = 0x13,
     ALGORITHM_EDDSA = 0x16,
     CAPS_KDF = 0x01,          /* C0, first byte */
-    CARD_CHAINING = 0x80,     /* third byte of the card capabilities */
-    CARD_EXTENDED = 0x40,
     STATUS_SEVERAL = 0x01,    /* C4, first byte */
     STATUS_PIN_BLOCK = 0x80,  /* C4, second byte */
     STATUS_LEN = 7,
@@ -75,23 +74,15 @@ bool openpgp_is_v3(const struct openpgp_data *data)
 
 /* ---- application related data, 6E ---------------------------------------- */
 
-/*
- * Card capabilities: compact-TLV 73 behind the category byte of the historical
- * bytes (ISO 7816-4 12.1.1.9).
- */
+/* 5F52: card capabilities stand behind the category byte. */
 static void parse_historical(struct bytes value, struct openpgp_data *out)
 {
-    struct bytes data;
-    uint8_t byte;
+    uint8_t category, told;
 
-    bytes_take_u8(&value, &byte);
-    while (bytes_take_u8(&value, &byte) &&
-           bytes_take(&value, byte & 0x0F, &data)) {
-        if (byte != 0x73)
-            continue;
-        out->chaining = (data.data[2] & CARD_CHAINING) != 0;
-        out->extended = (data.data[2] & CARD_EXTENDED) != 0;
-    }
+    bytes_take_u8(&value, &category);
+    told = iso_card_capabilities(value);
+    out->chaining = (told & ISO_CHAINING) != 0;
+    out->extended = (told & ISO_EXTENDED) != 0;
 }
 
 /* 7F66: 02 02 command, 02 02 answer. */
@@ -290,8 +281,8 @@ int openpgp_parse_kdf(struct bytes value, struct openpgp_kdf *out)
                      "way that is not known here");
 }
 
-int openpgp_derive(struct crypto *crypto, const struct openpgp_kdf *kdf,
-                   struct bytes pin, struct buf *out)
+int openpgp_derive_pin(struct crypto *crypto, const struct openpgp_kdf *kdf,
+                       struct bytes pin, struct buf *out)
 {
     uint8_t space[sizeof(kdf->salt) + CARD_MAX_PIN];
     struct buf input = BUF_ON(space);

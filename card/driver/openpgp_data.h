@@ -83,8 +83,8 @@ struct openpgp_kdf {
  */
 int openpgp_parse_kdf(struct bytes value, struct openpgp_kdf *out);
 /* Append the derived PIN. */
-int openpgp_derive(struct crypto *crypto, const struct openpgp_kdf *kdf,
-                   struct bytes pin, struct buf *out);
+int openpgp_derive_pin(struct crypto *crypto, const struct openpgp_kdf *kdf,
+                       struct bytes pin, struct buf *out);
 
 /*
  * SubjectPublicKeyInfo, appended, of a public key template (7F49, ...).

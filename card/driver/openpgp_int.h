@@ -38,7 +38,7 @@ struct openpgp {
 /* Of a key or a certificate: their iDs count from 1. */
 enum openpgp_slot openpgp_slot_of(const struct card_id *id);
 void openpgp_set_id(struct card_id *id, uint8_t value);
-/* The card understood and said no. */
+/* The card understood and said no: 6982 too, its answer to much. */
 bool openpgp_refused(int rc);
 int openpgp_need_application(struct token *t);
 /* GET DATA. */
@@ -60,7 +60,7 @@ int openpgp_sign(struct token *t, const struct card_key_info *key,
 int openpgp_decrypt(struct token *t, const struct card_key_info *key,
                     const struct card_unpad *how, struct bytes cryptogram,
                     struct buf *plain);
-int openpgp_agree(struct token *t, const struct card_key_info *key,
-                  struct bytes peer, struct buf *secret);
+int openpgp_derive(struct token *t, const struct card_key_info *key,
+                   struct bytes peer, struct buf *secret);
 
 #endif

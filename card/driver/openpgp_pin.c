@@ -174,7 +174,7 @@ static int present_derived(struct token *t, struct card_pin_info *pin,
         return card_fail(CARD_E_UNSUPPORTED, "the PIN was not presented: the "
                          "card wants it derived in an unknown way");
     if ((rc = iso_pin_block(pin, value, &checked)) == 0 &&
-        (rc = openpgp_derive(op->crypto, &op->kdf, value, &digest)) == 0)
+        (rc = openpgp_derive_pin(op->crypto, &op->kdf, value, &digest)) == 0)
         rc = iso_verify(t->reader, pin->ref, buf_view(&digest),
                         &pin->tries_left);
     buf_wipe(&checked);
@@ -202,7 +202,7 @@ static int judge_refusal(struct token *t, struct card_pin_info *pin)
 }
 
 int openpgp_verify(struct token *t, struct card_pin_info *pin,
-                          struct bytes value)
+                   struct bytes value)
 {
     struct openpgp *op = t->priv;
     int rc;

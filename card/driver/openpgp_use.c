@@ -53,32 +53,13 @@ static int sign_rsa(struct token *t, const struct card_key_info *info,
     if (tbs->padding != CARD_PAD_PKCS1)
         return card_fail(CARD_E_UNSUPPORTED, "the card signs with PKCS#1 v1.5 "
                          "padding only");
-    rc = tbs->hash == CARD_HASH_NONE
-             ? buf_put(&block, value)
-             : hash_digest_info(tbs->hash, value, &block);
-    if (rc < 0)
+    if ((rc = hash_pkcs1_block(tbs->hash, value, &block)) < 0)
         return rc;
     if (block.len > limit)
         return card_fail(CARD_E_UNSUPPORTED,
                          "key \"%s\" signs at most %zu bytes, not %zu: use a "
                          "shorter hash", info->label, limit, block.len);
     return compute(t, info, buf_view(&block), info->bits / 8, sig);
-}
-
-/* A number in exactly `len` bytes; CARD_E_PROTOCOL: it does not fit. */
-static int put_number(struct bytes number, size_t len, struct buf *out)
-{
-    struct bytes zero;
-    int rc = 0;
-
-    while (number.len > len && number.data[0] == 0)
-        bytes_take(&number, 1, &zero);
-    if (number.len > len)
-        return card_fail(CARD_E_PROTOCOL, "half of a signature of %zu bytes "
-                         "instead of %zu", number.len, len);
-    for (size_t i = number.len; rc == 0 && i < len; i++)
-        rc = buf_put_u8(out, 0);
-    return rc < 0 ? rc : buf_put(out, number);
 }
 
 /*
@@ -94,8 +75,8 @@ static int take_rs(struct bytes answer, size_t len, struct buf *sig)
         return card_fail(CARD_E_PROTOCOL, "an ECDSA signature of %zu bytes",
                          answer.len);
     bytes_take(&answer, answer.len / 2, &r);
-    rc = put_number(r, len, sig);
-    return rc < 0 ? rc : put_number(answer, len, sig);
+    rc = buf_put_number(sig, r, len);
+    return rc < 0 ? rc : buf_put_number(sig, answer, len);
 }
 
 /*
@@ -109,7 +90,7 @@ static int fit_hash(struct bytes value, unsigned bits, struct buf *block)
 
     if (value.len > len)
         value.len = len;
-    return put_number(value, len, block);
+    return buf_put_number(block, value, len);
 }
 
 static int sign_ec(struct token *t, const struct card_key_info *info,
@@ -139,7 +120,7 @@ static int sign_message(struct token *t, const struct card_key_info *info,
 }
 
 int openpgp_sign(struct token *t, const struct card_key_info *key,
-                        const struct card_tbs *tbs, struct buf *sig)
+                 const struct card_tbs *tbs, struct buf *sig)
 {
     switch (key->type) {
     case CARD_KEY_RSA:
@@ -211,8 +192,8 @@ static int take_secret(struct bytes answer, size_t len, struct buf *secret)
     return buf_put(secret, x);
 }
 
-int openpgp_agree(struct token *t, const struct card_key_info *key,
-                  struct bytes peer, struct buf *secret)
+int openpgp_derive(struct token *t, const struct card_key_info *key,
+                   struct bytes peer, struct buf *secret)
 {
     size_t len = (key->bits + 7) / 8;
     uint8_t space[176], answer_space[APDU_LE_MAX];

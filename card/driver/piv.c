@@ -28,13 +28,8 @@ static const uint8_t discovery_tag[] = {0x7E};
 /* Historical bytes of YubiKeys 4 and 5, in contact or not. */
 static bool piv_likely(const struct reader *r)
 {
-    struct bytes atr = bytes_from(r->atr, r->atr_len);
-    struct bytes name = bytes_of_string("YubiKey");
-
-    for (; atr.len >= name.len; atr.data++, atr.len--)
-        if (bytes_start_with(atr, name))
-            return true;
-    return false;
+    return bytes_contain(bytes_from(r->atr, r->atr_len),
+                         bytes_of_string("YubiKey"));
 }
 
 static bool all_zero(struct bytes value)

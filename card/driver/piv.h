@@ -53,7 +53,7 @@ typedef bool piv_proof_fn(struct bytes answer);
 int piv_command(struct token *t, const struct apdu *cmd, piv_proof_fn *proof,
                 struct buf *out, const char *doing);
 
-/* The card understood and said no. */
+/* The card understood and said no, 6982 too. */
 bool piv_refused(int rc);
 
 /* The application's name, without the version that ends it. */

@@ -9,7 +9,6 @@
 #include "card/wire/tlv.h"
 
 enum {
-    INS_GENERAL_AUTHENTICATE = 0x87,
     TAG_CHALLENGE = 0x81,
     TAG_RESPONSE = 0x82,
     TAG_EXPONENTIATION = 0x85,
@@ -78,7 +77,7 @@ static int exchange(struct token *t, const struct card_key_info *key,
 {
     uint8_t space[CARD_MAX_SIGNATURE + TEMPLATE_MAX];
     struct buf answer = BUF_ON(space);
-    struct apdu cmd = {.ins = INS_GENERAL_AUTHENTICATE, .p1 = algorithm,
+    struct apdu cmd = {.ins = INS_GENERAL_AUTHENTICATE_ODD, .p1 = algorithm,
                        .p2 = key->ref, .data = template, .le = answer.cap};
     struct tlv response;
     int rc = piv_command(t, &cmd, is_response, &answer, "use the key");
@@ -114,35 +113,16 @@ static int general_authenticate(struct token *t,
 
 /* ---- signatures ---------------------------------------------------------- */
 
-/* An unsigned number in exactly `len` bytes: zeros before it come and go. */
-static int put_number(struct bytes number, size_t len, struct buf *out)
-{
-    struct bytes zero;
-    int rc = 0;
-
-    while (number.len > 0 && number.data[0] == 0)
-        bytes_take(&number, 1, &zero);
-    if (number.len > len)
-        return card_fail(CARD_E_PROTOCOL, "a number of %zu bytes instead of "
-                         "%zu", number.len, len);
-    for (size_t i = number.len; rc == 0 && i < len; i++)
-        rc = buf_put_u8(out, 0);
-    return rc < 0 ? rc : buf_put(out, number);
-}
-
-/* r || s of an Ecdsa-Sig-Value (RFC 3279, 2.2.3). */
 static int put_ecdsa(struct bytes der, size_t len, struct buf *out)
 {
-    struct tlv whole, r, s;
+    struct bytes r, s;
     int rc;
 
-    if (!tlv_next_is(&der, 0x30, &whole) || der.len > 0 ||
-        !tlv_next_is(&whole.value, 0x02, &r) ||
-        !tlv_next_is(&whole.value, 0x02, &s) || whole.value.len > 0)
+    if (!tlv_ecdsa(der, &r, &s))
         return card_fail(CARD_E_PROTOCOL, "the card's answer is no ECDSA "
                          "signature");
-    rc = put_number(r.value, len, out);
-    return rc < 0 ? rc : put_number(s.value, len, out);
+    rc = buf_put_number(out, r, len);
+    return rc < 0 ? rc : buf_put_number(out, s, len);
 }
 
 /*
@@ -162,9 +142,7 @@ static int sign_ecdsa(struct token *t, const struct card_key_info *key,
         return card_fail(CARD_E_UNSUPPORTED, "PIV has no such curve");
     if (hash.len > len)
         hash.len = len;
-    while (input.len + hash.len < len)
-        buf_put_u8(&input, 0);
-    if ((rc = buf_put(&input, hash)) < 0 ||
+    if ((rc = buf_put_number(&input, hash, len)) < 0 ||
         (rc = general_authenticate(t, key, TAG_CHALLENGE, buf_view(&input),
                                    &der)) < 0)
         return rc;

@@ -20,8 +20,7 @@ enum {
 
 bool piv_refused(int rc)
 {
-    return rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED ||
-           rc == CARD_E_NOT_FOUND || rc == CARD_E_LOGIN;
+    return apdu_refused(rc) || rc == CARD_E_LOGIN;
 }
 
 int piv_select(struct token *t)
@@ -258,7 +257,7 @@ static int unpack_cert(struct bytes object, struct buf *der)
 }
 
 int piv_read_cert(struct token *t, const struct card_cert_info *cert,
-                         struct buf *der)
+                  struct buf *der)
 {
     uint8_t slot = t->keys[cert - t->certs].ref;
     struct buf object;

@@ -376,3 +376,9 @@ int apdu_sw_error(uint16_t sw, const char *doing)
     return card_fail(row->code, "%s: card answered %04X (%s)", doing,
                      (unsigned)sw, row->words);
 }
+
+bool apdu_refused(int rc)
+{
+    return rc == CARD_E_STATUS || rc == CARD_E_UNSUPPORTED ||
+           rc == CARD_E_NOT_FOUND;
+}

@@ -15,7 +15,8 @@ enum {
     INS_PSO = 0x2A,
     INS_RESET_RETRY_COUNTER = 0x2C,
     INS_EXTERNAL_AUTHENTICATE = 0x82,
-    INS_GET_CHALLENGE = 0x84,
+    INS_GENERAL_AUTHENTICATE = 0x86,
+    INS_GENERAL_AUTHENTICATE_ODD = 0x87, /* ODD: the data is BER-TLV */
     INS_INTERNAL_AUTHENTICATE = 0x88,
     INS_SELECT = 0xA4,
     INS_READ_BINARY = 0xB0,
@@ -79,5 +80,7 @@ int apdu_exchange(struct reader *r, const struct apdu *cmd, struct buf *rsp,
  * CARD_E_PIN_WRONG (x == 0: CARD_E_PIN_LOCKED).
  */
 int apdu_sw_error(uint16_t sw, const char *doing);
+/* The card understood and said no, for another reason than the PIN. */
+bool apdu_refused(int rc);
 
 #endif

@@ -14,6 +14,18 @@ enum {
     SW_FCI_FORMAT = 0x6284
 };
 
+uint8_t iso_card_capabilities(struct bytes objects)
+{
+    struct bytes value;
+    uint8_t header;
+
+    while (bytes_take_u8(&objects, &header) &&
+           bytes_take(&objects, header & 0x0F, &value))
+        if (header == 0x73)
+            return value.data[2];
+    return 0;
+}
+
 /* Exchange, and any status word but 9000 is the error. */
 static int command(struct reader *r, const struct apdu *cmd, struct buf *out,
                    const char *doing)

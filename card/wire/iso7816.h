@@ -24,6 +24,15 @@ enum {
     CRT_CT = 0xB8
 };
 
+/* Card capabilities, third byte (ISO 7816-4 12.1.1.9; of 2005: 8.1.1.2.7). */
+enum { ISO_CHAINING = 0x80, ISO_EXTENDED = 0x40 };
+
+/*
+ * That byte of what stands behind the category indicator of historical bytes:
+ * compact TLVs, 73 among them. 0: there is none.
+ */
+uint8_t iso_card_capabilities(struct bytes objects);
+
 /*
  * SELECT. fcp NULL: an answer is neither fetched nor kept; else its bytes are
  * appended. 6283 (deactivated) and 6284 count as success.

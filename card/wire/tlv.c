@@ -170,6 +170,19 @@ bool tlv_unsigned(struct bytes value, uint32_t *out)
     return true;
 }
 
+bool tlv_ecdsa(struct bytes der, struct bytes *r, struct bytes *s)
+{
+    struct tlv whole, first, second;
+
+    if (!tlv_next_is(&der, 0x30, &whole) || der.len > 0 ||
+        !tlv_next_is(&whole.value, 0x02, &first) ||
+        !tlv_next_is(&whole.value, 0x02, &second) || whole.value.len > 0)
+        return false;
+    *r = first.value;
+    *s = second.value;
+    return true;
+}
+
 uint32_t tlv_bits(struct bytes value)
 {
     uint32_t bits = 0;

@@ -45,6 +45,12 @@ int tlv_put(struct buf *out, uint32_t tag, struct bytes value);
  */
 bool tlv_unsigned(struct bytes value, uint32_t *out);
 /*
+ * The INTEGERs of an Ecdsa-Sig-Value (RFC 3279, 2.2.3), lent; false if `der` is
+ * none, or has anything behind it.
+ */
+bool tlv_ecdsa(struct bytes der, struct bytes *r, struct bytes *s);
+
+/*
  * BIT STRING content: bit 0 (the first) becomes 1 << 0, at most 32 kept.
  * Lax: an unused-bits count over 7 or more than there is counts as 0; an
  * empty content is no bits.

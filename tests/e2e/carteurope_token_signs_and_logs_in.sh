@@ -59,9 +59,7 @@ logs_in()
             -key "card://$rgs" >said 2>&1
     says said '^welcome '
     bash "$conf/uri2pem.sh" "card://$classe3" >key.pem
-    curl --fail --cacert server-ca.pem --cert classe3.pem --key key.pem \
-        https://localhost:8443/ >said
-    says said '^welcome '
+    curl_logs_in classe3.pem key.pem
 }
 
 proxies()

@@ -9,7 +9,5 @@ cd "$work"
 door_start 's/TLSv1.2/TLSv1.3/'
 export_certificate 'card://usage=auth' card.pem
 bash "$conf/uri2pem.sh" 'card://usage=auth' >key.pem
-curl --fail --tlsv1.3 --cacert server-ca.pem --cert card.pem --key key.pem \
-    https://localhost:8443/ >said
-says said '^welcome '
+curl_logs_in card.pem key.pem --tlsv1.3
 tries_are 3

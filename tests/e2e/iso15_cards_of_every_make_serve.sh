@@ -52,9 +52,7 @@ decrypt decrypt -keyopt rsa_padding_mode:oaep
 decrypt ec-decrypt
 door_start 's/TLSv1.2/TLSv1.3/'
 bash "$conf/uri2pem.sh" card:object=auth >key.pem
-curl --fail --tlsv1.3 --cacert server-ca.pem --cert auth.pem --key key.pem \
-    https://localhost:8443/ >said
-says said '^welcome '
+curl_logs_in auth.pem key.pem --tlsv1.3
 
 with_card algorithms=yes ecdsa=raw certs=inline
 sign auth -sigopt rsa_padding_mode:pss

@@ -55,9 +55,7 @@ for name in auth ec-auth; do
             -key "card:object=$name" >said 2>&1
     says said '^welcome '
     bash "$conf/uri2pem.sh" "card:object=$name" >key.pem
-    curl --fail --tlsv1.3 --cacert server-ca.pem --cert $name.pem \
-        --key key.pem https://localhost:8443/ >said
-    says said '^welcome '
+    curl_logs_in $name.pem key.pem --tlsv1.3
 done
 
 cp ec-auth.pem card.pem

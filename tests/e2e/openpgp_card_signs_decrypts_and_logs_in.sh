@@ -42,9 +42,7 @@ printf 'GET / HTTP/1.0\r\n\r\n' |
         -verify_return_error -ign_eof -cert auth.pem \
         -key 'card://usage=auth' >said 2>&1
 says said '^welcome '
-curl --fail --cacert server-ca.pem --cert auth.pem --key key.pem \
-    https://localhost:8443/ >said
-says said '^welcome '
+curl_logs_in auth.pem key.pem
 
 cp auth.pem card.pem
 nginx_sample nginx-proxy.conf

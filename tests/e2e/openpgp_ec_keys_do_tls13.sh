@@ -30,9 +30,7 @@ openssl cms -decrypt -in secret -recip decrypt.pem \
     -inkey 'card://usage=decrypt' -out plain
 tr -d '\r' <plain | cmp - message
 
-curl --fail --tlsv1.3 --cacert server-ca.pem --cert auth.pem --key key.pem \
-    https://localhost:8443/ >said
-says said '^welcome '
+curl_logs_in auth.pem key.pem --tlsv1.3
 
 # A server whose key is on the card.
 stop_started

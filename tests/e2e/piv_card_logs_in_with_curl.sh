@@ -9,15 +9,12 @@ configure_with_pin
 card_start_family one piv 0
 cd "$work"
 door_start 's/TLSv1.2/TLSv1.3/'
-page=https://localhost:8443/
 
 # log_in KEY CERTIFICATE
 log_in()
 {
     bash "$conf/uri2pem.sh" "$1" >key.pem
-    curl --fail --tlsv1.3 --cacert server-ca.pem --cert "$2" --key key.pem \
-        $page >said
-    says said '^welcome '
+    curl_logs_in "$2" key.pem --tlsv1.3
 }
 
 export_certificate 'card://usage=auth' card.pem

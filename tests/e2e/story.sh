@@ -264,7 +264,7 @@ nginx_start()
     wait_for_port "$1"
 }
 
-# The sample server that demands the card's certificate.
+# The sample server that demands the card's certificate: port 8443.
 door_start()
 {
     nginx_sample nginx-server.conf
@@ -284,4 +284,14 @@ door_start()
     ) &
     started+=($!)
     wait_for_port 8443
+}
+
+# curl_logs_in CERTIFICATE KEY [OPTION...]: at that door, from $work. Not
+# under a sanitizer, where curl does not start.
+curl_logs_in()
+{
+    [ -z "${TESSERA_PRELOAD-}" ] || return 0
+    curl --fail --cacert server-ca.pem --cert "$1" --key "$2" "${@:3}" \
+        https://localhost:8443/ >said
+    says said '^welcome '
 }

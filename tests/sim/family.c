@@ -14,26 +14,28 @@
 #include "tests/sim/openpgp.h"
 #include "tests/sim/piv.h"
 
-const struct sim_family sim_families[] = {
+static const struct {
+    const char *name;
+    int (*make)(const struct sim_options *options, struct applet **out);
+} families[] = {
     {"cps3", cps3_make},
     {"cps4", cps4_make},
-    {"ias",  ias_make },
-    {"piv",  piv_make },
+    {"ias", ias_make},
+    {"piv", piv_make},
     {"openpgp", openpgp_make},
     {"iso15", iso15_make},
     {"gemsafe", gemsafe_v1_make},
     {"gemsafe-v3", gemsafe_v3_make},
     {"gemp15", gemp15_make},
     {"yubikey", yubikey_make},
-    {NULL,   NULL     },
 };
 
 int sim_card_new(const char *family, const struct sim_options *options,
                  struct applet **out)
 {
-    for (const struct sim_family *f = sim_families; f->name != NULL; f++)
-        if (strcmp(f->name, family) == 0)
-            return f->make(options, out);
+    for (size_t i = 0; i < nitems(families); i++)
+        if (strcmp(families[i].name, family) == 0)
+            return families[i].make(options, out);
     return card_fail(CARD_E_ARGUMENT, "no simulated card is named \"%s\"",
                      family);
 }

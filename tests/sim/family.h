@@ -22,16 +22,10 @@ struct sim_options {
     const char *const *settings;
 };
 
-struct sim_family {
-    const char *name; /* of the driver that serves it, or of its variant */
-    /* CARD_E_CONFIG, CARD_E_ARGUMENT, CARD_E_MEMORY. Free with ops->free. */
-    int (*make)(const struct sim_options *options, struct applet **out);
-};
-
-/* Ends with a NULL name. */
-extern const struct sim_family sim_families[];
-
-/* CARD_E_ARGUMENT: no such family. */
+/*
+ * CARD_E_ARGUMENT (no such family, no such setting), CARD_E_CONFIG,
+ * CARD_E_MEMORY. Free with ops->free.
+ */
 int sim_card_new(const char *family, const struct sim_options *options,
                  struct applet **out);
 /* Give each of the options' settings to the card. */

@@ -17,7 +17,6 @@ enum {
     CRT_AT = 0xA4,
     CRT_DST = 0xB6,
     CRT_CT = 0xB8,
-    SW_INVALID = 0x6984,
     OP_SIGN = 0x40,    /* the second bit of a BIT STRING */
     OP_DECIPHER = 0x04,
     CKM_RSA_PKCS = 0x0001,
@@ -171,7 +170,7 @@ unsigned iso15_mse(struct iso15_sim *c, const struct sim_command *cmd)
     if ((sw = parse_environment(cmd->body, &e)) != SIM_SW_OK)
         return sw;
     if (c->kind != ISO15_PLAIN && e.alg < 0)
-        return c->kind == ISO15_MYEID ? SIM_SW_FUNCTION : SW_INVALID;
+        return c->kind == ISO15_MYEID ? SIM_SW_FUNCTION : SIM_SW_UNUSABLE;
     if ((c->key = find_key(c, &e)) == SIM_MAX_KEYS)
         return SIM_SW_NO_REFERENCE;
     c->alg = e.alg;
@@ -371,6 +370,6 @@ unsigned iso15_agree(struct iso15_sim *c, const struct sim_command *cmd,
         return SIM_SW_CONDITIONS;
     if (!template_take_tlv(&body, &tag, &value) || tag != 0x7C ||
         !template_take_tlv(&value, &tag, &body) || tag != 0x85)
-        return SW_INVALID;
+        return SIM_SW_UNUSABLE;
     return sim_derive(&c->keys, c->key, body, out);
 }

@@ -34,25 +34,16 @@ static int add_cert(struct sim_keys *k, const char *dir, const char *name)
     return rc;
 }
 
-int sim_keys_add_cert(struct sim_keys *k, const char *dir, const char *name)
+int sim_keys_add(struct sim_keys *k, const char *dir, const char *name)
 {
     int rc;
 
     if (k->count == nitems(k->key))
         return card_fail(CARD_E_LIMIT, "too many keys on a simulated card");
-    if ((rc = add_cert(k, dir, name)) == 0)
-        k->count++;
-    return rc;
-}
-
-int sim_keys_add(struct sim_keys *k, const char *dir, const char *name)
-{
-    size_t index = k->count;
-    int rc = sim_keys_add_cert(k, dir, name);
-
-    if (rc == 0 && (k->key[index] = pki_load_key(dir, name)) == NULL)
-        rc = CARD_E_CONFIG;
-    return rc;
+    if ((rc = add_cert(k, dir, name)) < 0)
+        return rc;
+    k->key[k->count] = pki_load_key(dir, name);
+    return k->key[k->count++] != NULL ? 0 : CARD_E_CONFIG;
 }
 
 static bool fill_small(X509 *x, EVP_PKEY *key, size_t comment)

@@ -29,11 +29,6 @@ struct sim_keys {
 /* Add dir/name.key, and dir/name.pem with it. CARD_E_CONFIG, CARD_E_LIMIT. */
 int sim_keys_add(struct sim_keys *k, const char *dir, const char *name);
 /*
- * Another certificate for the last key, for cards that hold several: it goes
- * to cert[count] with no key and counts as one more.
- */
-int sim_keys_add_cert(struct sim_keys *k, const char *dir, const char *name);
-/*
  * A self-signed certificate of at least that many bytes, and few more, for a
  * key, instead of the one it came with.
  */

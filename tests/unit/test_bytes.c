@@ -62,6 +62,38 @@ static void test_put_when_full_then_buffer_error_and_unchanged(void **state)
     assert_int_equal(buf_put_u8(&b, 0x02), CARD_E_BUFFER);
 }
 
+static void test_contain_when_at_either_end_then_true(void **state)
+{
+    struct bytes all = bytes_of_string("YubiKey");
+
+    (void)state;
+    assert_true(bytes_contain(all, bytes_of_string("Yu")));
+    assert_true(bytes_contain(all, bytes_of_string("Key")));
+    assert_true(bytes_contain(all, all));
+    assert_false(bytes_contain(all, bytes_of_string("Keys")));
+    assert_false(bytes_contain(all, bytes_of_string("YubiKeys")));
+    assert_false(bytes_contain(bytes_from(NULL, 0), all));
+}
+
+static void test_put_number_when_short_or_long_then_exact_length(void **state)
+{
+    const uint8_t number[] = {0, 0, 0x12, 0x34}, wide[] = {0, 0, 0x12, 0x34};
+    uint8_t raw[8];
+    struct buf b = BUF_ON(raw);
+
+    (void)state;
+    assert_int_equal(buf_put_number(&b, bytes_from(number + 2, 2), 4), 0);
+    assert_true(bytes_equal(buf_view(&b), BYTES_OF(wide)));
+    b.len = 0;
+    assert_int_equal(buf_put_number(&b, BYTES_OF(number), 2), 0);
+    assert_true(bytes_equal(buf_view(&b), bytes_from(number + 2, 2)));
+    assert_int_equal(buf_put_number(&b, BYTES_OF(number), 1), CARD_E_PROTOCOL);
+    assert_int_equal(b.len, 2);
+    assert_int_equal(buf_put_number(&b, bytes_from(NULL, 0), 2), 0);
+    assert_int_equal(b.len, 4);
+    assert_int_equal(buf_put_number(&b, BYTES_OF(number), 5), CARD_E_BUFFER);
+}
+
 static void test_wipe_then_whole_capacity_is_zero(void **state)
 {
     uint8_t raw[] = {1, 2, 3, 4};
@@ -189,6 +221,8 @@ int main(void)
         cmocka_unit_test(test_take_when_too_short_then_nothing_moves),
         cmocka_unit_test(test_equal_when_lengths_or_bytes_differ_then_false),
         cmocka_unit_test(test_put_when_full_then_buffer_error_and_unchanged),
+        cmocka_unit_test(test_contain_when_at_either_end_then_true),
+        cmocka_unit_test(test_put_number_when_short_or_long_then_exact_length),
         cmocka_unit_test(test_wipe_then_whole_capacity_is_zero),
         cmocka_unit_test(test_buf_new_and_free_then_empty),
         cmocka_unit_test(test_to_hex_when_cap_is_small_then_whole_bytes),

@@ -479,6 +479,21 @@ static void test_pin_block_when_too_big_then_limit(void **state)
     assert_int_equal(out.len, 0);
 }
 
+static void test_capabilities_when_not_told_then_none(void **state)
+{
+    const uint8_t told[] = {0x73, 0x00, 0x00, 0xC0, 0x57, 'Y'};
+    const uint8_t behind[] = {0x31, 0xF5, 0x73, 0xC0, 0x01, 0x80};
+    const uint8_t other[] = {0x31, 0x73, 0x72, 0x00, 0x80};
+
+    (void)state;
+    assert_int_equal(iso_card_capabilities(BYTES_OF(told)),
+                     ISO_CHAINING | ISO_EXTENDED);
+    assert_int_equal(iso_card_capabilities(BYTES_OF(behind)), ISO_CHAINING);
+    assert_int_equal(iso_card_capabilities(BYTES_OF(other)), 0);
+    assert_int_equal(iso_card_capabilities(bytes_from(told, 3)), 0);
+    assert_int_equal(iso_card_capabilities(bytes_from(NULL, 0)), 0);
+}
+
 #define TEST(function) cmocka_unit_test_setup(function, set_up)
 
 int main(void)
@@ -503,7 +518,8 @@ int main(void)
         TEST(test_decipher_when_rsa_2048_then_chained),
         TEST(test_decipher_when_words_are_of_a_pin_then_a_refusal),
         TEST(test_pin_block_then_as_the_card_stores_it),
-        TEST(test_pin_block_when_too_big_then_limit)};
+        TEST(test_pin_block_when_too_big_then_limit),
+        TEST(test_capabilities_when_not_told_then_none)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,6 @@
 #include "card/wire/apdu.h"
 #include "tests/unit/test.h"
 
-enum { INS_GENERAL_AUTHENTICATE = 0x87 };
-
 #define PIN "?pin-value=123456"
 #define AUTH "card:usage=auth" PIN
 
@@ -532,7 +530,7 @@ static size_t count_consents(struct card_world *w)
             continue;
         count++;
         c = sim_world_command(w->sim, i + 1);
-        assert_int_equal(c.data[1], INS_GENERAL_AUTHENTICATE);
+        assert_int_equal(c.data[1], INS_GENERAL_AUTHENTICATE_ODD);
         assert_int_equal(c.data[3], 0x9C);
     }
     return count;

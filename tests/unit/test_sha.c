@@ -200,6 +200,11 @@ static void test_digest_info_when_wrong_length_or_room_then_error(void **state)
     assert_int_equal(hash_digest_info(CARD_HASH_SHA256, BYTES_OF(value), &out),
                      CARD_E_BUFFER);
     assert_int_equal(out.len, 0);
+    assert_int_equal(hash_pkcs1_block(CARD_HASH_NONE, BYTES_OF(value), &out),
+                     0);
+    assert_true(bytes_equal(buf_view(&out), BYTES_OF(value)));
+    assert_int_equal(hash_pkcs1_block(CARD_HASH_SHA256, BYTES_OF(value), &out),
+                     CARD_E_BUFFER);
     assert_int_equal(hash_len(CARD_HASH_NONE), 0);
     assert_null(hash_name(CARD_HASH_NONE));
 }

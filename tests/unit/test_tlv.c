@@ -179,6 +179,22 @@ static void test_unsigned_when_top_bit_then_not_negative(void **state)
     assert_false(tlv_unsigned(from_hex(""), &n));
 }
 
+static void test_ecdsa_when_not_alone_or_not_whole_then_false(void **state)
+{
+    static const char *const others[] = {
+        "", "30", "3006 020101 0401FF", "3003 020101", "3006 020101 020102 00",
+        "3009 020101 020102 020103", "3106 020101 020102",
+    };
+    struct bytes r, s;
+
+    (void)state;
+    assert_true(tlv_ecdsa(from_hex("3007 020200FF 020102"), &r, &s));
+    assert_bytes_hex(r, "00FF");
+    assert_bytes_hex(s, "02");
+    for (size_t i = 0; i < nitems(others); i++)
+        assert_false(tlv_ecdsa(from_hex(others[i]), &r, &s));
+}
+
 struct bits_row {
     const char *hex;
     uint32_t bits;
@@ -218,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_put_when_each_length_then_shortest_form),
         cmocka_unit_test(test_put_when_no_room_then_nothing_written),
         cmocka_unit_test(test_unsigned_when_top_bit_then_not_negative),
+        cmocka_unit_test(test_ecdsa_when_not_alone_or_not_whole_then_false),
         cmocka_unit_test(test_bits_when_malformed_then_lax)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
