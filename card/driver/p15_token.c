@@ -74,11 +74,13 @@ int p15_read_objects(struct token *t, struct p15_range range, struct buf *file)
     return 0;
 }
 
-/* Several may lie in one file: the offset is part of the name. */
+/*
+ * Several may lie in one file: the offset is part of the name; in front of it,
+ * so that with the next FID of a longer path it makes no other file's name.
+ */
 static struct bytes name_of(struct bytes path, size_t offset, struct buf *name)
 {
-    if (buf_put(name, path) < 0 ||
-        (offset > 0 && buf_put_u16(name, (uint16_t)offset) < 0))
+    if (buf_put_u16(name, (uint16_t)offset) < 0 || buf_put(name, path) < 0)
         return bytes_from(NULL, 0);
     return buf_view(name);
 }
