@@ -228,6 +228,8 @@ static int read_choices(const struct prov_ctx *ctx, struct prov_config *config)
         return rc;
     config->pin_not_last = !full;
     config->trace = config_value(ctx, "trace");
+    if (config->trace == NULL)
+        config->trace = config_environment("TESSERA_TRACE");
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /*
- * Readers through PCSC-lite's SCard interface (PC/SC part 5). The only file
- * that includes winscard.h.
+ * Connections to cards through PCSC-lite's SCard interface (PC/SC part 5).
+ * Which readers there are: pcsc_list.c. No other file includes winscard.h.
  */
-#include "card/reader/reader.h"
+#include "card/reader/pcsc.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -58,7 +58,7 @@ static const struct {
     {SCARD_E_NO_MEMORY,             CARD_E_MEMORY,     "pcscd is out of memory"},
 };
 
-static int pcsc_fail(LONG rv, const char *call)
+int pcsc_fail(long rv, const char *call)
 {
     for (size_t i = 0; i < nitems(pcsc_errors); i++)
         if (pcsc_errors[i].pcsc == rv)
@@ -67,81 +67,6 @@ static int pcsc_fail(LONG rv, const char *call)
                              (unsigned long)rv & 0xFFFFFFFFUL);
     return card_fail(CARD_E_COMM, "%s failed: 0x%08lX", call,
                      (unsigned long)rv & 0xFFFFFFFFUL);
-}
-
-/* Split PC/SC's multi-string; what has no NUL or no room is left out. */
-static size_t split_names(const char *names, size_t len,
-                          SCARD_READERSTATE *states, size_t cap)
-{
-    size_t count = 0;
-
-    while (len > 0 && *names != '\0' && count < cap) {
-        const char *nul = memchr(names, '\0', len);
-        size_t n;
-
-        if (nul == NULL)
-            break;
-        n = (size_t)(nul - names) + 1;
-        if (n <= READER_NAME_MAX) {
-            memset(&states[count], 0, sizeof(states[count]));
-            states[count++].szReader = names;
-        }
-        names += n;
-        len -= n;
-    }
-    return count;
-}
-
-static void add_present(struct reader_list *out,
-                        const SCARD_READERSTATE *state)
-{
-    size_t i = out->count++, len = state->cbAtr;
-
-    memcpy(out->names[i], state->szReader, strlen(state->szReader) + 1);
-    out->atr_len[i] = len < READER_ATR_MAX ? len : READER_ATR_MAX;
-    memcpy(out->atr[i], state->rgbAtr, out->atr_len[i]);
-}
-
-static int list_present(SCARDCONTEXT context, struct reader_list *out)
-{
-    SCARD_READERSTATE states[READER_MAX_LIST];
-    char names[READER_MAX_LIST * READER_NAME_MAX];
-    DWORD len = sizeof(names);
-    size_t count;
-    LONG rv = SCardListReaders(context, NULL, names, &len);
-
-    if (rv != SCARD_S_SUCCESS)
-        return pcsc_fail(rv, "SCardListReaders");
-    count = split_names(names, len < sizeof(names) ? len : sizeof(names),
-                        states, nitems(states));
-    if (count == 0)
-        return pcsc_fail(SCARD_E_NO_READERS_AVAILABLE, "SCardListReaders");
-    rv = SCardGetStatusChange(context, 0, states, (DWORD)count);
-    if (rv != SCARD_S_SUCCESS && rv != SCARD_E_TIMEOUT)
-        return pcsc_fail(rv, "SCardGetStatusChange");
-    for (size_t i = 0; i < count; i++)
-        if ((states[i].dwEventState & SCARD_STATE_PRESENT) != 0)
-            add_present(out, &states[i]);
-    if (out->count == 0)
-        return card_fail(CARD_E_NO_CARD, "no card is in any reader; the first "
-                         "of %zu readers is \"%s\"", count, names);
-    return 0;
-}
-
-static int pcsc_list(void *io, struct reader_list *out)
-{
-    SCARDCONTEXT context;
-    LONG rv;
-    int rc;
-
-    (void)io;
-    out->count = 0;
-    rv = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
-    if (rv != SCARD_S_SUCCESS)
-        return pcsc_fail(rv, "SCardEstablishContext");
-    rc = list_present(context, out);
-    SCardReleaseContext(context);
-    return rc;
 }
 
 static void close_link(struct pcsc_link *link)
@@ -483,6 +408,7 @@ static void pcsc_forget(struct reader *r)
 
 const struct reader_ops reader_pcsc = {
     .list = pcsc_list,
+    .states = pcsc_states,
     .connect = pcsc_connect,
     .begin = pcsc_begin,
     .transmit = pcsc_transmit,

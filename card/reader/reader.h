@@ -6,11 +6,9 @@
 #define CARD_READER_READER_H
 
 #include "card/base/bytes.h"
+#include "card/readers.h"
 
 enum {
-    READER_NAME_MAX = 256, /* bytes with the NUL */
-    READER_ATR_MAX = 33,   /* ISO 7816-3, 8.2.1 */
-    READER_MAX_LIST = 32,
     READER_RESPONSE_MAX = 65538, /* 64 KiB and a status word */
     READER_SHORT_DATA = 256 /* max_data of readers of short commands */
 };
@@ -85,6 +83,24 @@ struct reader_ops {
      * CARD_E_NO_READER (none at all), CARD_E_NO_CARD (all empty).
      */
     int (*list)(void *io, struct reader_list *out);
+    /*
+     * All readers, the empty ones too. An all-zero *states is filled in at
+     * once. Called again with what it gave: waits until something differs from
+     * that, fills it in and returns 0; CARD_E_TIMEOUT when nothing did within
+     * `timeout_ms` (0: look, do not wait; below 0: no limit). What differs is a
+     * reader that was plugged in or out or failed, a card that came or went,
+     * also one that did both since. in_use and exclusive wake nobody, but are
+     * as of now in both cases.
+     *
+     * No reader is no error: count is 0, and waiting notices the first one.
+     * CARD_E_NO_SERVICE, also when the service stops meanwhile: *states is as
+     * it was, so that a caller who tries again is told what changed until then.
+     * A wait ends with the process by a signal's default action; a handler that
+     * returns does not end it.
+     *
+     * NULL: readers of this kind are not watched.
+     */
+    int (*states)(void *io, struct reader_states *states, int timeout_ms);
     /* Shared connection to the card in r->name; fills atr and protocol. */
     int (*connect)(struct reader *r);
     /*
@@ -128,6 +144,10 @@ struct reader_ops {
     int (*enter_pin)(struct reader *r, const struct reader_entry *entry,
                      struct buf *rsp);
 };
+
+/* Whether `states` would go on waiting: in_use and exclusive do not count. */
+bool reader_states_same(const struct reader_states *a,
+                        const struct reader_states *b);
 
 /* PC/SC through libpcsclite; io is NULL. */
 extern const struct reader_ops reader_pcsc;

@@ -232,6 +232,19 @@ static int trace_list(void *io, struct reader_list *out)
     return rc;
 }
 
+static int trace_states(void *io, struct reader_states *states, int timeout_ms)
+{
+    struct reader_trace *trace = io;
+    int rc;
+
+    if (trace->ops->states == NULL)
+        return card_fail(CARD_E_UNSUPPORTED, "these readers are not watched");
+    rc = trace->ops->states(trace->io, states, timeout_ms);
+    if (rc != CARD_E_TIMEOUT)
+        note_failure(trace, "states:", rc);
+    return rc;
+}
+
 /* What the inner reader found out is the outer one's too. */
 static void show(struct reader *r, const struct reader *inner)
 {
@@ -388,6 +401,7 @@ static void trace_forget(struct reader *r)
 }
 
 const struct reader_ops reader_trace = {.list = trace_list,
+                                        .states = trace_states,
                                         .connect = trace_connect,
                                         .begin = trace_begin,
                                         .transmit = trace_transmit,

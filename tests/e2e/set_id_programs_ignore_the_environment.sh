@@ -1,6 +1,7 @@
 #!/bin/bash
 # In a program that has rights its user has not, no variable names a module, a
-# PIN or a log (threat T5). The same program without those rights knows them.
+# PIN, a log or a transcript (threat T5). The same program without those rights
+# knows them.
 # shellcheck source=tests/e2e/story.sh
 . "${0%/*}/story.sh"
 # shellcheck source=tests/e2e/softhsm.sh
@@ -38,10 +39,10 @@ attempt()
         >"$work/said" 2>&1 </dev/null || true
 }
 
-for variable in TESSERA_LOG PKCS11_PROVIDER_DEBUG PKCS11_PROVIDER_MODULE \
-    PKCS11_MODULE_PATH; do
+for variable in TESSERA_LOG TESSERA_TRACE PKCS11_PROVIDER_DEBUG \
+    PKCS11_PROVIDER_MODULE PKCS11_MODULE_PATH; do
     case $variable in
-    TESSERA_LOG) value=$work/out/log ;;
+    TESSERA_LOG | TESSERA_TRACE) value=$work/out/log ;;
     PKCS11_PROVIDER_DEBUG) value=file:$work/out/log ;;
     *) value=$work/p11-wrap.so ;;
     esac

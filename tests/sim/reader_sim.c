@@ -21,6 +21,8 @@ struct link;
 struct slot {
     char name[READER_NAME_MAX];
     struct applet *card;      /* NULL: empty */
+    bool unplugged;
+    uint32_t events;          /* cards that came and went */
     unsigned insertion;       /* changes when connections are to be lost */
     unsigned resets;
     unsigned open;            /* connections */
@@ -41,7 +43,7 @@ struct logged {
 
 struct sim_world {
     pthread_mutex_t mutex;
-    pthread_cond_t freed; /* a transaction ended */
+    pthread_cond_t freed; /* a transaction ended, a card came or went... */
     struct slot slots[SIM_MAX_READERS];
     size_t slot_count;
     bool stopped; /* no pcscd */
@@ -146,6 +148,8 @@ pid_t sim_world_fork(struct sim_world *w)
 static void slot_insert(struct sim_world *w, struct slot *s,
                         struct applet *card)
 {
+    s->events += s->card != NULL ? 1 : 0;
+    s->events += card != NULL ? 1 : 0;
     s->card = card;
     s->insertion++;
     s->owner = NULL;
@@ -187,12 +191,25 @@ void sim_world_insert(struct sim_world *w, int reader, struct applet *card)
     unlock(w);
 }
 
+void sim_world_plug(struct sim_world *w, int reader, bool plugged)
+{
+    struct slot *s;
+
+    lock(w);
+    if ((s = slot_at(w, reader)) != NULL) {
+        s->unplugged = !plugged;
+        slot_insert(w, s, s->card);
+    }
+    unlock(w);
+}
+
 void sim_world_service(struct sim_world *w, bool running)
 {
     lock(w);
     w->stopped = !running;
     for (size_t i = 0; i < w->slot_count; i++)
         slot_insert(w, &w->slots[i], w->slots[i].card);
+    pthread_cond_broadcast(&w->freed);
     unlock(w);
 }
 
@@ -365,6 +382,14 @@ static void list_slot(struct reader_list *out, const struct slot *s)
     out->atr_len[i] = atr.len;
 }
 
+static bool any_reader(const struct sim_world *w)
+{
+    for (size_t i = 0; i < w->slot_count; i++)
+        if (!w->slots[i].unplugged)
+            return true;
+    return false;
+}
+
 static int sim_list(void *io, struct reader_list *out)
 {
     struct sim_world *w = io;
@@ -374,10 +399,10 @@ static int sim_list(void *io, struct reader_list *out)
     lock(w);
     if (w->stopped)
         rc = no_service();
-    else if (w->slot_count == 0)
+    else if (!any_reader(w))
         rc = card_fail(CARD_E_NO_READER, "sim: no reader");
     for (size_t i = 0; rc == 0 && i < w->slot_count; i++)
-        if (w->slots[i].card != NULL)
+        if (w->slots[i].card != NULL && !w->slots[i].unplugged)
             list_slot(out, &w->slots[i]);
     if (rc == 0 && out->count == 0)
         rc = card_fail(CARD_E_NO_CARD, "sim: all readers are empty");
@@ -438,7 +463,7 @@ static int sim_connect(struct reader *r)
         for (size_t i = 0; i < w->slot_count; i++) {
             struct slot *s = &w->slots[i];
 
-            if (strcmp(s->name, r->name) == 0)
+            if (!s->unplugged && strcmp(s->name, r->name) == 0)
                 rc = s->card != NULL ? open_link(r, s) : CARD_E_NO_CARD;
         }
         if (rc == CARD_E_NO_READER || rc == CARD_E_NO_CARD)
@@ -477,6 +502,64 @@ static struct timespec deadline_in(unsigned milliseconds)
         t.tv_nsec -= 1000000000L;
     }
     return t;
+}
+
+static void take_state(struct reader_state *out, const struct slot *s)
+{
+    memcpy(out->name, s->name, READER_NAME_MAX);
+    out->events = s->events;
+    out->in_use = s->open > 0;
+    if (s->card != NULL) {
+        struct bytes atr = s->card->ops->atr(s->card);
+
+        out->presence = READER_PRESENT;
+        memcpy(out->atr, atr.data, atr.len);
+        out->atr_len = atr.len;
+    }
+}
+
+static void look(const struct sim_world *w, struct reader_states *out)
+{
+    *out = (struct reader_states){.known = true};
+    for (size_t i = 0; i < w->slot_count; i++)
+        if (!w->slots[i].unplugged)
+            take_state(&out->readers[out->count++], &w->slots[i]);
+}
+
+/* False when the time is up; without a limit for one below 0. */
+static bool sleep_until_news(struct sim_world *w, int timeout_ms,
+                             const struct timespec *deadline)
+{
+    if (timeout_ms < 0)
+        return pthread_cond_wait(&w->freed, &w->mutex) == 0;
+    return pthread_cond_timedwait(&w->freed, &w->mutex, deadline) == 0;
+}
+
+static int sim_states(void *io, struct reader_states *states, int timeout_ms)
+{
+    struct sim_world *w = io;
+    struct timespec deadline = deadline_in(
+        timeout_ms < 0 ? 0 : (unsigned)timeout_ms);
+    struct reader_states now;
+    bool news = true;
+    int rc = 0;
+
+    lock(w);
+    for (;;) {
+        look(w, &now);
+        if (w->stopped || !news || !reader_states_same(states, &now))
+            break;
+        w->counts.waits++;
+        news = sleep_until_news(w, timeout_ms, &deadline);
+    }
+    if (w->stopped)
+        rc = no_service();
+    else if (reader_states_same(states, &now))
+        rc = card_fail(CARD_E_TIMEOUT, "sim: nothing changed");
+    if (!w->stopped)
+        *states = now;
+    unlock(w);
+    return rc;
 }
 
 /* Wait until nobody holds the card. */
@@ -686,6 +769,7 @@ static unsigned sim_max_data(struct reader *r)
 
 const struct reader_ops reader_sim = {
     .list = sim_list,
+    .states = sim_states,
     .connect = sim_connect,
     .begin = sim_begin,
     .transmit = sim_transmit,

@@ -29,6 +29,8 @@ void sim_world_free(struct sim_world *w);
 int sim_world_add(struct sim_world *w, const char *name, struct applet *card);
 /* Take the card out (insert NULL) or put one in: connections are lost. */
 void sim_world_insert(struct sim_world *w, int reader, struct applet *card);
+/* Plug a reader out, its card in it, or in again. */
+void sim_world_plug(struct sim_world *w, int reader, bool plugged);
 /* pcscd goes away, or comes back; either way connections are lost. */
 void sim_world_service(struct sim_world *w, bool running);
 /*
@@ -100,6 +102,7 @@ bool sim_world_other(struct sim_world *w, int reader, enum sim_intrusion what);
 
 struct sim_counts {
     unsigned connects, begins, ends, transmits;
+    unsigned waits; /* `states` went to sleep */
 };
 
 struct sim_counts sim_world_counts(struct sim_world *w);
