@@ -200,7 +200,7 @@ static unsigned cps3_read_binary(struct cps3 *c,
     }
     if (ef == NULL)
         return SW_NO_EF;
-    if (ef->closed)
+    if (ef->closed || (ef->guarded && !c->verified[CPS3_PIN]))
         return SW_SECURITY;
     if (n == 0)
         return SW_LENGTH;
@@ -457,7 +457,8 @@ static bool set_wrong(struct cps3_options *o, const char *value)
 /* What may change while the card is in use; the rest is for cps3_new. */
 static int cps3_set(struct applet *a, const char *name, const char *value)
 {
-    struct cps3_options *o = &cps3_of(a)->options;
+    struct cps3 *c = cps3_of(a);
+    struct cps3_options *o = &c->options;
     bool yes = strcmp(value, "yes") == 0;
 
     if (strcmp(name, "no-sdo") == 0)
@@ -468,7 +469,8 @@ static int cps3_set(struct applet *a, const char *name, const char *value)
         o->endless = yes;
     else if (strcmp(name, "tail") == 0)
         o->tail = strcmp(value, "6282") == 0 ? CPS3_TAIL_6282 : CPS3_TAIL_6C;
-    else if (strcmp(name, "wrong") != 0 || !set_wrong(o, value))
+    else if (!cps3_store_set(c, name, value) &&
+             (strcmp(name, "wrong") != 0 || !set_wrong(o, value)))
         return card_fail(CARD_E_ARGUMENT, "cps3: no setting %s=%s", name,
                          value);
     return 0;

@@ -36,6 +36,9 @@ struct cps3_options {
     const char *pin;        /* of a new state; NULL: "1234" */
     const char *puk;        /* NULL: "12345678" */
     const char *serial;     /* 8 digits; NULL: "99002752" */
+    const char *tries;      /* left; NULL: 3 */
+    const char *puk_tries;  /* NULL: 10 */
+    const char *puk_uses;   /* NULL: 100 */
     const char *logical_id; /* 10 digits; NULL: "2300081197" */
     bool t1;                /* T=1: no 61xx, case 4 with Le */
     bool actualisation;     /* EF D010 is there */
@@ -55,8 +58,9 @@ struct cps3_options {
 };
 
 /*
- * The same for the table of families, with settings maker, pin, puk, serial,
- * logical-id, t1, no-sdo, actualisation. ias_make's is a Gemalto unless said.
+ * The same for the table of families, with settings maker, pin, puk, tries,
+ * puk-tries, puk-uses (these three also later), serial, logical-id, t1, no-sdo,
+ * actualisation. ias_make's is a Gemalto unless said.
  */
 int cps3_make(const struct sim_options *options, struct applet **out);
 int ias_make(const struct sim_options *options, struct applet **out);

@@ -62,6 +62,19 @@ static const char ef_cdf[] =
     "  30(04($0 02)) A1(30(30(04(7102)))))";
 
 /*
+ * CPS_DATA and two activity situations. What the first's bytes mean nobody
+ * knows: these are ours. Of an activity the three tags are known.
+ */
+static const char ef_cps_data[] =
+    "E0(81(80) 82('CPS') 83(20 09 04 01)) E1(84(01 02 03))";
+
+static const char ef_activity_1[] =
+    "EE(84('CABINET DENTAIRE DU PORT') 85('10B0307377') 86('SA07'))";
+
+static const char ef_activity_2[] =
+    "EE(84('CENTRE DENTAIRE DE LA GARE') 85('10B0307385') 86('SA08'))";
+
+/*
  * Contactless: no real directory is known but the key's label, that it has no
  * PIN, and that what is in contact's 7001 cannot be read.
  */
@@ -88,6 +101,13 @@ static const struct layout {
     {CPS3_DF, 0x7001, 0,       true,  ef_aodf      },
     {CPS3_DF, 0x7002, 0,       true,  ef_prkdf     },
     {CPS3_DF, 0x7005, 0,       true,  ef_cdf       },
+};
+
+/* Beside them on a CPS; all but the first wait for the PIN. */
+static const struct layout personal[] = {
+    {CPS3_DF, 0xD107, 0, true,  ef_cps_data  },
+    {CPS3_DF, 0xD120, 0, false, ef_activity_1},
+    {CPS3_DF, 0xD121, 0, false, ef_activity_2},
 };
 
 enum {
@@ -292,13 +312,25 @@ static int add_contactless(struct cps3 *c, const struct bytes *args)
     return rc;
 }
 
+static int add_personal(struct cps3 *c, const struct bytes *args)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < nitems(personal); i++)
+        if ((rc = add_file(c, &personal[i], args)) == 0)
+            c->files[c->file_count - 1].guarded = !personal[i].free_read;
+    return rc;
+}
+
 static int add_contact(struct cps3 *c, const struct bytes *args)
 {
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < nitems(layout); i++)
         rc = add_file(c, &layout[i], args);
-    return rc < 0 ? rc : add_cert(c, 0x7101, "sign");
+    if (rc < 0 || (rc = add_cert(c, 0x7101, "sign")) < 0 || !c->maker->cps)
+        return rc;
+    return add_personal(c, args);
 }
 
 int cps3_make_files(struct cps3 *c)
@@ -348,7 +380,9 @@ int cps3_put_fcp(const struct cps3_file *file, struct buf *out)
         BYTES_OF(size), BYTES_OF(fid),
         bytes_from(&file->sfi_byte, file->sfi_byte != 0 ? 1 : 0)};
     const char *text =
-        file->free_read
+        file->guarded /* ours: by the user of SE 1, as the keys */
+            ? "62(80($0) 820101 83($1) 88($2) A1(8C077BFFFFFFFFFF11) 8A0105)"
+        : file->free_read
             ? "62(80($0) 820101 83($1) 88($2)"
               "  A1(8C077B45FFFFFF4500 9C077BFFFFFFFFFF00) 8A0105)"
             : "62(80($0) 820101 83($1) 88($2)"

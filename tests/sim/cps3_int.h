@@ -10,7 +10,7 @@
 #include "tests/sim/cps3.h"
 
 enum {
-    CPS3_MAX_FILES = 16,
+    CPS3_MAX_FILES = 24,
     CPS3_MAX_FILE = 8192,
     CPS3_PIN_BLOCK = 8,
     CPS3_MAX_BODY = 1024,
@@ -79,6 +79,7 @@ struct cps3_file {
     uint8_t sfi_byte; /* FCP tag 88; SFI << 3; 0: none */
     bool free_read;   /* ACL seen in the FCP: EF.SN's differs */
     bool closed;      /* not to be read */
+    bool guarded;     /* not before VERIFY */
     struct buf content;
 };
 
@@ -161,6 +162,8 @@ int cps3_put_df_fcp(const struct cps3 *c, struct buf *out);
 /* cps3_pin.c */
 int cps3_store_load(struct cps3 *c);
 int cps3_store_save(const struct cps3 *c);
+/* Settings tries, puk-tries, puk-uses: true if it was one. */
+bool cps3_store_set(struct cps3 *c, const char *name, const char *value);
 cps3_command_fn cps3_verify, cps3_change, cps3_reset_retry, cps3_get_data;
 
 /* cps3_key.c */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ enum {
     PUK_TRIES = 10,
     PUK_USES = 100,
     PIN_MIN = 4,
+    PIN_24 = 24,
     STATE_PATH_MAX = 512
 };
 
@@ -74,6 +76,50 @@ static int store_read(struct cps3_store *store, FILE *file, const char *path)
     return 0;
 }
 
+static bool set_counter(const char *value, uint8_t *out)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+
+    if (*value == '\0' || *end != '\0' || n > PUK_USES)
+        return false;
+    *out = (uint8_t)n;
+    return true;
+}
+
+static uint8_t *find_counter(struct cps3 *c, const char *name)
+{
+    struct cps3_store *s = &c->store;
+
+    return strcmp(name, "tries") == 0       ? &s->secret[CPS3_PIN].tries
+           : strcmp(name, "puk-tries") == 0 ? &s->secret[CPS3_PUK].tries
+           : strcmp(name, "puk-uses") == 0  ? &s->puk_usage
+                                            : NULL;
+}
+
+bool cps3_store_set(struct cps3 *c, const char *name, const char *value)
+{
+    uint8_t *counter = find_counter(c, name);
+
+    return counter != NULL && set_counter(value, counter) &&
+           cps3_store_save(c) == 0;
+}
+
+/* What a new card is told of its counters. */
+static int set_counters(struct cps3 *c)
+{
+    const struct cps3_options *o = &c->options;
+    struct cps3_store *s = &c->store;
+
+    if ((o->tries != NULL &&
+         !set_counter(o->tries, &s->secret[CPS3_PIN].tries)) ||
+        (o->puk_tries != NULL &&
+         !set_counter(o->puk_tries, &s->secret[CPS3_PUK].tries)) ||
+        (o->puk_uses != NULL && !set_counter(o->puk_uses, &s->puk_usage)))
+        return card_fail(CARD_E_CONFIG, "cps3: a counter is no number");
+    return 0;
+}
+
 int cps3_store_load(struct cps3 *c)
 {
     const struct cps3_options *o = &c->options;
@@ -91,7 +137,9 @@ int cps3_store_load(struct cps3 *c)
         rc = secret_init(&c->store.secret[CPS3_PUK],
                          o->puk != NULL ? o->puk : "12345678", PUK_TRIES);
     c->store.puk_usage = PUK_USES;
-    return rc < 0 ? rc : cps3_store_save(c);
+    if (rc < 0 || (rc = set_counters(c)) < 0)
+        return rc;
+    return cps3_store_save(c);
 }
 
 static int store_write(const struct cps3_store *store, const char *path)
@@ -138,19 +186,18 @@ static bool is_blocked(const struct cps3 *c, unsigned which)
  * Compare literally with the stored block. The try is taken, and written to
  * the state file, before the comparison: pulling the card cannot save it.
  */
-static unsigned present(struct cps3 *c, unsigned which, struct bytes block)
+static unsigned present(struct cps3 *c, unsigned which,
+                        const uint8_t block[CPS3_PIN_BLOCK])
 {
     struct cps3_secret *s = &c->store.secret[which];
 
     if (is_blocked(c, which))
         return SW_BLOCKED;
-    if (block.len != sizeof(s->block))
-        return SW_LENGTH;
     c->verified[which] = false;
     s->tries--;
     if (cps3_store_save(c) < 0)
         return SW_MEMORY;
-    if (memcmp(block.data, s->block, sizeof(s->block)) != 0)
+    if (memcmp(block, s->block, sizeof(s->block)) != 0)
         return SW_TRIES | s->tries;
     s->tries = max_tries[which];
     if (which == CPS3_PUK)
@@ -173,31 +220,41 @@ static bool which_secret(const struct cps3 *c, uint8_t reference,
     return reference == pin || reference == 0x02;
 }
 
-/* 24 bytes, filled with 00, to the block this file knows. */
-static bool shorten(const struct cps3 *c, struct bytes *block,
-                    uint8_t space[CPS3_PIN_BLOCK])
+/* Take a PIN of 24 bytes, filled with 00, as the block this file knows. */
+static bool take_long(struct bytes *body, uint8_t block[CPS3_PIN_BLOCK])
 {
+    struct bytes value;
     size_t digits = 0;
 
-    if (!c->maker->pin_24)
-        return true;
-    if (block->len != 24)
+    if (!bytes_take(body, PIN_24, &value))
         return false;
-    memset(space, 0xFF, CPS3_PIN_BLOCK);
-    for (; digits < CPS3_PIN_BLOCK && block->data[digits] != 0; digits++)
-        space[digits] = block->data[digits];
-    for (size_t i = digits; i < block->len; i++)
-        if (block->data[i] != 0)
+    memset(block, 0xFF, CPS3_PIN_BLOCK);
+    for (; digits < CPS3_PIN_BLOCK && value.data[digits] != 0; digits++)
+        block[digits] = value.data[digits];
+    for (size_t i = digits; i < value.len; i++)
+        if (value.data[i] != 0)
             return false;
-    *block = bytes_from(space, CPS3_PIN_BLOCK);
+    return true;
+}
+
+static bool take_block(const struct cps3 *c, struct bytes *body,
+                       uint8_t block[CPS3_PIN_BLOCK])
+{
+    struct bytes value;
+
+    if (c->maker->pin_24)
+        return take_long(body, block);
+    if (!bytes_take(body, CPS3_PIN_BLOCK, &value))
+        return false;
+    memcpy(block, value.data, CPS3_PIN_BLOCK);
     return true;
 }
 
 unsigned cps3_verify(struct cps3 *c, const struct cps3_command *cmd,
                      struct buf *out)
 {
-    struct bytes block = cmd->body;
-    uint8_t space[CPS3_PIN_BLOCK];
+    struct bytes body = cmd->body;
+    uint8_t block[CPS3_PIN_BLOCK];
     unsigned which;
 
     (void)out;
@@ -205,36 +262,59 @@ unsigned cps3_verify(struct cps3 *c, const struct cps3_command *cmd,
         return SW_P1P2;
     if (!which_secret(c, cmd->p2, &which))
         return SW_NO_REFERENCE;
-    if (cmd->body.len > 0)
-        return shorten(c, &block, space) ? present(c, which, block)
-                                         : (unsigned)SW_LENGTH;
-    if (c->verified[which])
+    if (body.len == 0 && c->verified[which])
         return SW_OK;
     if (is_blocked(c, which))
         return SW_BLOCKED;
-    return SW_TRIES | c->store.secret[which].tries;
+    if (body.len == 0)
+        return SW_TRIES | c->store.secret[which].tries;
+    return take_block(c, &body, block) && body.len == 0
+               ? present(c, which, block) : (unsigned)SW_LENGTH;
 }
 
 /* What a real card checks of a new PIN is unknown; this much it must. */
-static unsigned set_pin(struct cps3 *c, struct bytes block)
+static unsigned set_pin(struct cps3 *c, struct bytes body)
 {
-    struct cps3_secret *s = &c->store.secret[CPS3_PIN];
+    struct cps3_secret *s = &c->store.secret[CPS3_PIN], before = *s;
+    uint8_t block[CPS3_PIN_BLOCK];
 
-    if (block.len != CPS3_PIN_BLOCK)
+    if (!take_block(c, &body, block) || body.len != 0)
         return SW_LENGTH;
-    if (!block_is_sound(block.data))
+    if (!block_is_sound(block))
         return SW_DATA;
-    memcpy(s->block, block.data, sizeof(s->block));
+    memcpy(s->block, block, sizeof(s->block));
     s->tries = PIN_TRIES;
-    return cps3_store_save(c) < 0 ? SW_MEMORY : SW_OK;
+    if (cps3_store_save(c) == 0)
+        return SW_OK;
+    *s = before;
+    return SW_MEMORY;
+}
+
+/* The old PIN or the PUK, and behind it the new PIN. */
+static unsigned replace(struct cps3 *c, unsigned by, struct bytes body)
+{
+    uint8_t old[CPS3_PIN_BLOCK], fresh[CPS3_PIN_BLOCK];
+    struct bytes rest;
+    unsigned sw;
+
+    if (is_blocked(c, by))
+        return SW_BLOCKED;
+    if (!take_block(c, &body, old))
+        return SW_LENGTH;
+    rest = body;
+    if (!take_block(c, &rest, fresh) || rest.len != 0)
+        return SW_LENGTH;
+    if (!block_is_sound(fresh))
+        return SW_DATA;
+    sw = present(c, by, old);
+    return sw == SW_OK ? set_pin(c, body) : sw;
 }
 
 /* P1 00: old || new; 01: new, the old one was verified before. */
 unsigned cps3_change(struct cps3 *c, const struct cps3_command *cmd,
                      struct buf *out)
 {
-    struct bytes body = cmd->body, old;
-    unsigned which, sw;
+    unsigned which;
 
     (void)out;
     if (!which_secret(c, cmd->p2, &which))
@@ -242,41 +322,28 @@ unsigned cps3_change(struct cps3 *c, const struct cps3_command *cmd,
     if (which == CPS3_PUK)
         return SW_SECURITY; /* its ACL says never */
     if (cmd->p1 == 0x01)
-        return c->verified[CPS3_PIN] ? set_pin(c, body) : SW_SECURITY;
-    if (cmd->p1 != 0x00)
-        return SW_P1P2;
-    if (is_blocked(c, CPS3_PIN))
-        return SW_BLOCKED;
-    if (body.len != 2 * CPS3_PIN_BLOCK
-        || !bytes_take(&body, CPS3_PIN_BLOCK, &old))
-        return SW_LENGTH;
-    if (!block_is_sound(body.data))
-        return SW_DATA;
-    sw = present(c, CPS3_PIN, old);
-    return sw == SW_OK ? set_pin(c, body) : sw;
+        return c->verified[CPS3_PIN] ? set_pin(c, cmd->body) : SW_SECURITY;
+    return cmd->p1 == 0x00 ? replace(c, CPS3_PIN, cmd->body)
+                           : (unsigned)SW_P1P2;
 }
 
-/* P1 00: PUK || new PIN; 02: new PIN, the PUK was verified before. */
+/*
+ * P1 00: PUK || new PIN, of cards without SDO (and, here, of a CPS3); 02: new
+ * PIN, the PUK was verified before, as the ACL in the SDO of others wants it.
+ */
 unsigned cps3_reset_retry(struct cps3 *c, const struct cps3_command *cmd,
                           struct buf *out)
 {
-    struct bytes body = cmd->body, puk;
-    unsigned sw;
+    unsigned which;
 
     (void)out;
-    if (cmd->p2 != 0x01)
+    if (!which_secret(c, cmd->p2, &which) || which == CPS3_PUK)
         return SW_NO_REFERENCE;
-    if (cmd->p1 == 0x02)
-        return c->verified[CPS3_PUK] ? set_pin(c, body) : SW_SECURITY;
+    if (cmd->p1 == 0x02 && !c->options.no_sdo)
+        return c->verified[CPS3_PUK] ? set_pin(c, cmd->body) : SW_SECURITY;
     if (cmd->p1 != 0x00)
         return SW_P1P2;
-    if (is_blocked(c, CPS3_PUK))
-        return SW_BLOCKED;
-    if (body.len != 2 * CPS3_PIN_BLOCK
-        || !bytes_take(&body, CPS3_PIN_BLOCK, &puk))
-        return SW_LENGTH;
-    if (!block_is_sound(body.data))
-        return SW_DATA;
-    sw = present(c, CPS3_PUK, puk);
-    return sw == SW_OK ? set_pin(c, body) : sw;
+    if (!c->options.no_sdo && !c->maker->cps)
+        return SW_SECURITY;
+    return replace(c, CPS3_PUK, cmd->body);
 }

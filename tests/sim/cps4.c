@@ -188,16 +188,11 @@ static unsigned verify(struct cps4_sim *c, const struct sim_command *cmd)
 /* The new PIN alone: the old one was verified, or the retries reset. */
 static unsigned change(struct cps4_sim *c, const struct sim_command *cmd)
 {
-    struct sim_pin *pin = &c->pins.pin[CPS4_PIN];
-
     if (cmd->p1 != 0x01 || cmd->p2 != 0x01)
         return SIM_SW_P1P2;
-    if (!pin->verified)
+    if (!c->pins.pin[CPS4_PIN].verified)
         return SIM_SW_SECURITY;
-    if (cmd->body.len != PIN_LEN)
-        return SIM_SW_LENGTH;
-    memcpy(pin->value, cmd->body.data, PIN_LEN);
-    return sim_pins_save(&c->pins) < 0 ? SIM_SW_MEMORY : SIM_SW_OK;
+    return sim_pin_renew(&c->pins, CPS4_PIN, cmd->body);
 }
 
 static unsigned reset_retry(struct cps4_sim *c, const struct sim_command *cmd)
@@ -337,7 +332,8 @@ static int cps4_set(struct applet *a, const char *name, const char *value)
     struct cps4_sim *c = cps4_of(a);
 
     if (sim_frame_set(&c->frame, name, value) ||
-        sim_keys_set(&c->keys, name, value))
+        sim_keys_set(&c->keys, name, value) ||
+        sim_pins_set(&c->pins, name, value))
         return 0;
     if (strcmp(name, "pin") == 0)
         return set_pin(c, CPS4_PIN, value);

@@ -12,9 +12,10 @@
  *   dir       mkcard's folder: keys and certificates
  *   state     file of PINs and counters; NULL: forgotten with the card
  *   settings  "name=value" of the family, ends with NULL; or NULL. All
- *             families know serial, pin, puk, t1 (yes, no), wrong (none, flip,
- *             previous, other: see sim_wrong), endless (GET RESPONSE never
- *             ends) and damage (see frame.h).
+ *             families know serial, pin, puk, tries and puk-tries (left; any
+ *             but 0 is the most too, save on a CPS3), t1 (yes, no), wrong
+ *             (none, flip, previous, other: see sim_wrong), endless (GET
+ *             RESPONSE never ends) and damage (see frame.h).
  */
 struct sim_options {
     const char *dir;

@@ -113,6 +113,7 @@ enum { SIM_PIN_MAX = 32, SIM_MAX_PINS = 4 };
 struct sim_pin {
     uint8_t value[SIM_PIN_MAX]; /* as it goes over the wire, padding and all */
     size_t len;
+    size_t min; /* bytes of a new value; 0: as many as the old one has */
     unsigned tries, max;
     bool verified; /* RAM */
 };
@@ -136,6 +137,23 @@ int sim_pins_save(const struct sim_pins *p);
 unsigned sim_pin_verify(struct sim_pins *p, size_t index, struct bytes value);
 /* An empty VERIFY: 9000 while verified, 63Cx, 6983. */
 unsigned sim_pin_query(const struct sim_pins *p, size_t index);
+/*
+ * CHANGE REFERENCE DATA, RESET RETRY COUNTER: the value of pin[by], compared as
+ * VERIFY does, and behind it a new one for pin[index]. 6700, and no try is
+ * spent, if they are too short or too long.
+ */
+unsigned sim_pin_replace(struct sim_pins *p, size_t index, size_t by,
+                         struct bytes body);
+/*
+ * A new value and all tries, at once or not at all; what allows it is the
+ * family's to check. 6700, 6581.
+ */
+unsigned sim_pin_renew(struct sim_pins *p, size_t index, struct bytes fresh);
+/*
+ * Settings tries and puk-tries, 0 to 15: what is left; but for 0 the most there
+ * can be, too. True if it was one.
+ */
+bool sim_pins_set(struct sim_pins *p, const char *name, const char *value);
 void sim_pins_power(struct sim_pins *p);
 
 #endif

@@ -236,10 +236,16 @@ static unsigned empty_verify(struct gemsafe_sim *c)
     return SIM_SW_LENGTH;
 }
 
-/* The PIN is local to the application. */
+/* It is local to the application. */
+static bool names_pin(const struct gemsafe_sim *c,
+                      const struct sim_command *cmd)
+{
+    return cmd->p1 == 0 && cmd->p2 == pin_ref(c) && c->df == df_of(c);
+}
+
 static unsigned verify(struct gemsafe_sim *c, const struct sim_command *cmd)
 {
-    if (cmd->p1 != 0 || cmd->p2 != pin_ref(c) || c->df != df_of(c))
+    if (!names_pin(c, cmd))
         return SIM_SW_NO_REFERENCE;
     if (cmd->body.len == 0)
         return empty_verify(c);
@@ -252,19 +258,9 @@ static unsigned verify(struct gemsafe_sim *c, const struct sim_command *cmd)
 static unsigned replace_pin(struct gemsafe_sim *c,
                             const struct sim_command *cmd, size_t by)
 {
-    struct sim_pin *pin = &c->pins.pin[GEMSAFE_PIN];
-    struct bytes body = cmd->body, old;
-    unsigned sw;
-
-    if (cmd->p1 != 0 || cmd->p2 != pin_ref(c))
+    if (!names_pin(c, cmd))
         return SIM_SW_NO_REFERENCE;
-    if (!bytes_take(&body, pin->len, &old) || body.len != pin->len)
-        return SIM_SW_LENGTH;
-    if ((sw = sim_pin_verify(&c->pins, by, old)) != SIM_SW_OK)
-        return sw;
-    memcpy(pin->value, body.data, pin->len);
-    pin->tries = pin->max;
-    return sim_pins_save(&c->pins) < 0 ? SIM_SW_MEMORY : SIM_SW_OK;
+    return sim_pin_replace(&c->pins, GEMSAFE_PIN, by, cmd->body);
 }
 
 /* BCD in 8 bytes behind which is FF; ASCII in 8 or 12 behind which is 00. */
@@ -435,19 +431,27 @@ static bool set_chip(struct gemsafe_sim *c, const char *value)
     return bytes_from_hex(value, &chip) == 0 && chip.len == chip.cap;
 }
 
+/* What the PINs are made of; anything else leaves them as they were changed. */
+static bool names_secret(const char *name)
+{
+    return strcmp(name, "pin") == 0 || strcmp(name, "puk") == 0 ||
+           strcmp(name, "ascii") == 0;
+}
+
 static int gemsafe_set(struct applet *a, const char *name, const char *value)
 {
     struct gemsafe_sim *c = gemsafe_of(a);
     int rc;
 
     if (sim_frame_set(&c->frame, name, value) ||
-        sim_keys_set(&c->keys, name, value))
+        sim_keys_set(&c->keys, name, value) ||
+        sim_pins_set(&c->pins, name, value))
         return 0;
     if (!set_flag(c, name, value) && !set_text(c, name, value) &&
         (strcmp(name, "serial") != 0 || !set_chip(c, value)))
         return card_fail(CARD_E_ARGUMENT, "gemsafe: no setting %s=%s", name,
                          value);
-    if ((rc = encode_both(c)) < 0)
+    if (names_secret(name) && (rc = encode_both(c)) < 0)
         return rc;
     return c->certs[0] != '\0' ? gemsafe_make_files(c) : 0;
 }
@@ -490,7 +494,8 @@ static int personalise(struct gemsafe_sim *c,
         c->pins.pin[i].tries = c->pins.pin[i].max = 3;
     snprintf(c->pin, sizeof(c->pin), "%s", p15 ? "1234" : "123456");
     snprintf(c->puk, sizeof(c->puk), "%s", p15 ? "12345678" : "654321");
-    if ((rc = sim_frame_init(&c->frame)) < 0 ||
+    if ((rc = encode_both(c)) < 0 ||
+        (rc = sim_frame_init(&c->frame)) < 0 ||
         (rc = sim_card_set_all(&c->applet, &first)) < 0 ||
         (rc = sim_card_set_all(&c->applet, options)) < 0)
         return rc;

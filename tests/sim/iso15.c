@@ -15,7 +15,9 @@
 enum {
     INS_VERIFY = 0x20,
     INS_MSE = 0x22,
+    INS_CHANGE = 0x24,
     INS_PSO = 0x2A,
+    INS_RESET_RETRY = 0x2C,
     INS_GENERAL_AUTHENTICATE = 0x86,
     INS_SELECT = 0xA4,
     INS_READ_BINARY = 0xB0,
@@ -260,10 +262,9 @@ static unsigned query(const struct iso15_sim *c)
     return sim_pin_query(&c->pins, ISO15_PIN);
 }
 
-/* The applet pads by itself, and wants 4 to 16 bytes. */
-static unsigned verify(struct iso15_sim *c, const struct sim_command *cmd)
+static unsigned find_pin(const struct iso15_sim *c,
+                         const struct sim_command *cmd)
 {
-    uint8_t padded[APPLET_PIN_LEN] = {0};
     uint8_t ref = c->kind == ISO15_PLAIN ? 0x81 : 0x01;
 
     if (cmd->p1 != 0)
@@ -271,6 +272,17 @@ static unsigned verify(struct iso15_sim *c, const struct sim_command *cmd)
     if (cmd->p2 != ref ||
         (c->local && c->df != find_file(c, BYTES_OF(inner_path))))
         return SIM_SW_NO_REFERENCE;
+    return SIM_SW_OK;
+}
+
+/* The applet pads by itself, and wants 4 to 16 bytes. */
+static unsigned verify(struct iso15_sim *c, const struct sim_command *cmd)
+{
+    uint8_t padded[APPLET_PIN_LEN] = {0};
+    unsigned sw = find_pin(c, cmd);
+
+    if (sw != SIM_SW_OK)
+        return sw;
     if (cmd->body.len == 0)
         return query(c);
     if (c->kind != ISO15_ISOAPPLET)
@@ -279,6 +291,28 @@ static unsigned verify(struct iso15_sim *c, const struct sim_command *cmd)
         return SIM_SW_LENGTH;
     memcpy(padded, cmd->body.data, cmd->body.len);
     return sim_pin_verify(&c->pins, ISO15_PIN, BYTES_OF(padded));
+}
+
+/*
+ * The old PIN or the PUK, and the new PIN, which the applet pads behind a PUK
+ * but not behind an old PIN.
+ */
+static unsigned replace(struct iso15_sim *c, const struct sim_command *cmd,
+                        size_t by)
+{
+    uint8_t space[2 * APPLET_PIN_LEN] = {0};
+    struct bytes body = cmd->body;
+    unsigned sw = find_pin(c, cmd);
+
+    if (sw != SIM_SW_OK)
+        return sw;
+    if (c->kind == ISO15_ISOAPPLET && by == ISO15_PUK &&
+        body.len >= APPLET_PIN_LEN + APPLET_PIN_MIN &&
+        body.len <= sizeof(space)) {
+        memcpy(space, body.data, body.len);
+        body = BYTES_OF(space);
+    }
+    return sim_pin_replace(&c->pins, ISO15_PIN, by, body);
 }
 
 /* ---- commands ------------------------------------------------------------ */
@@ -315,6 +349,10 @@ static unsigned run(void *card, const struct sim_command *cmd, struct buf *out)
         return read_record(c, cmd, out);
     case INS_VERIFY:
         return verify(c, cmd);
+    case INS_CHANGE:
+        return replace(c, cmd, ISO15_PIN);
+    case INS_RESET_RETRY:
+        return replace(c, cmd, ISO15_PUK);
     case INS_GET_DATA:
         return get_data(c, cmd, out);
     case INS_MSE:
@@ -377,13 +415,13 @@ static int iso15_set_tries(struct applet *a, unsigned pin)
 
 /* ---- life ---------------------------------------------------------------- */
 
-/* Whatever was set, files and PIN are made anew of it; RAM stays. */
+/* Whatever was set, files are made anew of it; RAM stays. */
 static int iso15_set(struct applet *a, const char *name, const char *value)
 {
     struct iso15_sim *c = iso15_of(a);
     int rc = iso15_set_one(c, name, value);
 
-    if (rc < 0 || (rc = iso15_write_pin(c)) < 0)
+    if (rc < 0 || (rc = iso15_write_pins(c, name)) < 0)
         return rc;
     return iso15_write_files(c);
 }
@@ -423,7 +461,6 @@ static void set_defaults(struct iso15_sim *c)
     snprintf(c->serial, sizeof(c->serial), "0123456789ABCDEF");
     snprintf(c->update, sizeof(c->update), "20260102030405Z");
     snprintf(c->gdo, sizeof(c->gdo), "no");
-    snprintf(c->pin_text, sizeof(c->pin_text), "123456");
 }
 
 static const char all_keys[] = "auth,sign,ec-auth,ec-decrypt,decrypt";
@@ -436,7 +473,7 @@ static int personalise(struct iso15_sim *c, const struct sim_options *options)
         return rc;
     set_defaults(c);
     if ((rc = iso15_set_one(c, "keys", all_keys)) < 0 ||
-        (rc = iso15_set(&c->applet, "wrong", "none")) < 0 ||
+        (rc = iso15_set(&c->applet, "pin", "123456")) < 0 ||
         (rc = sim_card_set_all(&c->applet, options)) < 0)
         return rc;
     return sim_pins_load(&c->pins, options->state);

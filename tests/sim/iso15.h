@@ -28,6 +28,7 @@
  *   answer      SELECT without answer (P2 = 0C) is known
  *   ecdsa       der, raw (r || s)
  *   pin-format  ascii (padded FF to 8), bcd, iso9564, bare
+ *               PUK: 12345678, in the applet 1234567890123456, 5 tries
  *   hidden      PrKDF is read after login only
  *   local       PIN and keys are in 3F00/5015/5016
  *   loop        the ODF names itself for every directory

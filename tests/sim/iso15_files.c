@@ -210,9 +210,11 @@ static int put_pins(const struct iso15_sim *c, struct buf *out)
         [PIN_BCD] = "03 02 02 4C 0A 01 00 02 01 04 02 01 08 02 01 0C",
         [PIN_ISO9564] = "03 02 02 4C 0A 01 04 02 01 04 02 01 08 02 01 0C",
         [PIN_BARE] = "03 02 03 48 0A 01 01 02 01 04 02 01 00 02 01 10"};
-    const char *form = c->kind == ISO15_ISOAPPLET
-                           ? "03 02 02 0C 0A 01 01 02 01 04 02 01 10 02 01 10"
-                           : forms[c->pin_format];
+    bool applet = c->kind == ISO15_ISOAPPLET;
+    const char *puk = applet ? "10" : "08";
+    const char *form =
+        applet ? "03 02 02 0C 0A 01 01 02 01 04 02 01 10 02 01 10"
+               : forms[c->pin_format];
     const char *path = c->local ? "30 (04 (3F 00 50 15 50 16))" : "";
     bool own = c->kind == ISO15_PLAIN;
     char text[400];
@@ -221,10 +223,9 @@ static int put_pins(const struct iso15_sim *c, struct buf *out)
              "30 (30 (0C ('User PIN') 03 02 07 80 04 01 02) 30 (04 01 01) "
              "A1 (30 (%s 80 01 %s 04 01 %s %s))) "
              "30 (30 (0C ('PUK')) 30 (04 01 02) A1 (30 (03 02 01 02 0A 01 01 "
-             "02 01 08 02 01 08 02 01 08 80 01 %s)))",
-             form, own ? "81" : "01",
-             c->kind == ISO15_ISOAPPLET ? "00" : "FF", path,
-             own ? "82" : "02");
+             "02 01 %s 02 01 %s 02 01 %s 80 01 %s)))",
+             form, own ? "81" : "01", applet ? "00" : "FF", path, puk, puk,
+             puk, own ? "82" : "02");
     return template_put(out, text, NULL);
 }
 

@@ -44,7 +44,7 @@ struct iso15_sim {
     char serial[33];      /* hex */
     char update[24];      /* GeneralizedTime; "no": none */
     char gdo[33];         /* hex, or "no" */
-    char pin_text[17];
+    char pin_text[17], puk_text[17];
     enum iso15_kind kind;
     enum iso15_certs certs;
     enum iso15_dir dir;
@@ -80,8 +80,8 @@ const struct iso15_algorithm *iso15_algorithms(const struct iso15_sim *c);
 
 /* CARD_E_ARGUMENT. Files and PIN are to be made anew afterwards. */
 int iso15_set_one(struct iso15_sim *c, const char *name, const char *value);
-/* The PIN as it goes over the wire. */
-int iso15_write_pin(struct iso15_sim *c);
+/* PIN and PUK as they go over the wire, if the setting is of their making. */
+int iso15_write_pins(struct iso15_sim *c, const char *setting);
 /* Make all files anew. CARD_E_MEMORY, CARD_E_LIMIT, CARD_E_BUFFER. */
 int iso15_write_files(struct iso15_sim *c);
 /* FID of a key's file, reference of a key: both from its index. */

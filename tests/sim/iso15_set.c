@@ -9,7 +9,9 @@
 
 #include "card/error.h"
 
-int iso15_write_pin(struct iso15_sim *c)
+enum { BARE_MIN = 4 };
+
+static int write_pin(struct iso15_sim *c)
 {
     struct sim_pin *pin = &c->pins.pin[ISO15_PIN];
     size_t len = strlen(c->pin_text);
@@ -34,6 +36,38 @@ int iso15_write_pin(struct iso15_sim *c)
     rc = bytes_from_hex(hex, &out);
     pin->len = 8;
     return rc;
+}
+
+/*
+ * ASCII, without padding: 8 characters, the applet's 16. Too short a one is as
+ * none: nothing is like it.
+ */
+static void write_puk(struct iso15_sim *c)
+{
+    struct sim_pin *puk = &c->pins.pin[ISO15_PUK];
+    const char *usual = c->kind == ISO15_ISOAPPLET ? "1234567890123456"
+                                                   : "12345678";
+
+    snprintf((char *)puk->value, sizeof(puk->value), "%s",
+             c->puk_text[0] != '\0' ? c->puk_text : usual);
+    puk->len = strlen(usual);
+}
+
+/* Other settings leave them as they were changed. */
+int iso15_write_pins(struct iso15_sim *c, const char *setting)
+{
+    static const char *const names[] = {"pin", "puk", "pin-format", "kind",
+                                        "version"};
+    struct sim_pin *pin = &c->pins.pin[ISO15_PIN];
+    bool is_one = false;
+
+    for (size_t i = 0; i < nitems(names); i++)
+        is_one = is_one || strcmp(setting, names[i]) == 0;
+    if (!is_one)
+        return 0;
+    write_puk(c);
+    pin->min = c->pin_format == PIN_BARE ? BARE_MIN : 0;
+    return write_pin(c);
 }
 
 static int set_keys(struct iso15_sim *c, const char *names)
@@ -146,8 +180,10 @@ static bool set_text(struct iso15_sim *c, const char *name, const char *value)
         snprintf(c->gdo, sizeof(c->gdo), "%s", value);
     else if (strcmp(name, "pin") == 0 && strlen(value) < sizeof(c->pin_text))
         snprintf(c->pin_text, sizeof(c->pin_text), "%s", value);
+    else if (strcmp(name, "puk") == 0 && strlen(value) < sizeof(c->puk_text))
+        snprintf(c->puk_text, sizeof(c->puk_text), "%s", value);
     else
-        return strcmp(name, "puk") == 0; /* nothing here is unblocked */
+        return false;
     return true;
 }
 
@@ -180,7 +216,8 @@ static int set_number(struct iso15_sim *c, const char *name,
 int iso15_set_one(struct iso15_sim *c, const char *name, const char *value)
 {
     if (sim_frame_set(&c->frame, name, value) ||
-        sim_keys_set(&c->keys, name, value) || set_choice(c, name, value) ||
+        sim_keys_set(&c->keys, name, value) ||
+        sim_pins_set(&c->pins, name, value) || set_choice(c, name, value) ||
         set_flag(c, name, value) || set_text(c, name, value))
         return 0;
     return strcmp(name, "keys") == 0 ? set_keys(c, value)

@@ -13,13 +13,21 @@
 
 enum {
     INS_VERIFY = 0x20,
+    INS_CHANGE = 0x24,
     INS_PSO = 0x2A,
+    INS_RESET_RETRY = 0x2C,
     INS_GENERATE = 0x47,
     INS_INTERNAL_AUTHENTICATE = 0x88,
     INS_SELECT = 0xA4,
     INS_SELECT_DATA = 0xA5,
-    INS_GET_DATA = 0xCA
+    INS_GET_DATA = 0xCA,
+    INS_PUT_DATA = 0xDA,
+    DO_RESETTING_CODE = 0x00D3,
+    TRIES = 3
 };
+
+/* Bytes they have at least: PW1, PW3, the resetting code. */
+static const size_t least[] = {6, 8, 8};
 
 static const uint8_t aid[] = {0xD2, 0x76, 0x00, 0x01, 0x24, 0x01};
 /* The card manager, for another program to select. */
@@ -47,6 +55,7 @@ static unsigned run_select(struct sim_pgp *p, const struct sim_command *cmd,
     if (cmd->p1 != 0x04)
         return SIM_SW_NOT_FOUND;
     log_out(p);
+    p->pins.pin[PGP_PW3].verified = false;
     if (!p->stays)
         p->occurrence = 0;
     if (p->card != PGP_GNUK && bytes_equal(cmd->body, BYTES_OF(aid_foreign))) {
@@ -67,6 +76,12 @@ static bool *state_of(struct sim_pgp *p, uint8_t ref)
                          : NULL;
 }
 
+static unsigned refusal(const struct sim_pgp *p, unsigned sw)
+{
+    return (sw & 0xFFF0) == SIM_SW_TRIES && !p->tells_tries
+               ? (unsigned)SIM_SW_SECURITY : sw;
+}
+
 static unsigned run_verify(struct sim_pgp *p, const struct sim_command *cmd,
                            struct buf *out)
 {
@@ -82,9 +97,57 @@ static unsigned run_verify(struct sim_pgp *p, const struct sim_command *cmd,
                          : SIM_SW_TRIES | p->pins.pin[index].tries;
     sw = sim_pin_verify(&p->pins, index, cmd->body);
     *verified = sw == SIM_SW_OK;
-    if ((sw & 0xFFF0) == SIM_SW_TRIES && !p->tells_tries)
+    return refusal(p, sw);
+}
+
+/* The old value and the new one; what the old one allowed is over. */
+static unsigned run_change(struct sim_pgp *p, const struct sim_command *cmd,
+                           struct buf *out)
+{
+    size_t index = cmd->p2 == 0x83 ? PGP_PW3 : PGP_PW1;
+    unsigned sw;
+
+    (void)out;
+    if (cmd->p1 != 0 || (cmd->p2 != 0x81 && cmd->p2 != 0x83))
+        return SIM_SW_P1P2;
+    sw = sim_pin_replace(&p->pins, index, index, cmd->body);
+    log_out(p);
+    p->pins.pin[PGP_PW3].verified = false;
+    return refusal(p, sw);
+}
+
+/* A new PW1: behind the resetting code, or alone after PW3. */
+static unsigned run_reset_retry(struct sim_pgp *p,
+                                const struct sim_command *cmd,
+                                struct buf *out)
+{
+    (void)out;
+    if (cmd->p2 != 0x81 || (cmd->p1 != 0x00 && cmd->p1 != 0x02))
+        return SIM_SW_P1P2;
+    log_out(p);
+    if (cmd->p1 == 0x00)
+        return refusal(p, sim_pin_replace(&p->pins, PGP_PW1, PGP_RC,
+                                          cmd->body));
+    return p->pins.pin[PGP_PW3].verified
+               ? sim_pin_renew(&p->pins, PGP_PW1, cmd->body)
+               : (unsigned)SIM_SW_SECURITY;
+}
+
+/* The resetting code alone: it has all its tries; empty, it has none. */
+static unsigned run_put_data(struct sim_pgp *p, const struct sim_command *cmd,
+                             struct buf *out)
+{
+    struct sim_pin *rc = &p->pins.pin[PGP_RC];
+
+    (void)out;
+    if ((cmd->p1 << 8 | cmd->p2) != DO_RESETTING_CODE)
+        return SIM_SW_NO_REFERENCE;
+    if (!p->pins.pin[PGP_PW3].verified)
         return SIM_SW_SECURITY;
-    return sw;
+    if (cmd->body.len > 0)
+        return sim_pin_renew(&p->pins, PGP_RC, cmd->body);
+    rc->len = rc->tries = 0;
+    return sim_pins_save(&p->pins) < 0 ? SIM_SW_MEMORY : SIM_SW_OK;
 }
 
 static unsigned run_get_data(struct sim_pgp *p, const struct sim_command *cmd,
@@ -138,12 +201,15 @@ static unsigned run(void *card, const struct sim_command *cmd,
                         struct buf *out);
     } commands[] = {
         {INS_VERIFY, run_verify},
+        {INS_CHANGE, run_change},
+        {INS_RESET_RETRY, run_reset_retry},
         {INS_PSO, sim_pgp_pso},
         {INS_GENERATE, run_generate},
         {INS_INTERNAL_AUTHENTICATE, sim_pgp_authenticate},
         {INS_SELECT, run_select},
         {INS_SELECT_DATA, run_select_data},
         {INS_GET_DATA, run_get_data},
+        {INS_PUT_DATA, run_put_data},
     };
     struct sim_pgp *p = card;
 
@@ -243,15 +309,32 @@ static int load_keys(struct sim_pgp *p)
     return rc;
 }
 
-/* PW1 as it is compared, after its text or the KDF changed. */
-static int renew_pin(struct sim_pgp *p)
+/* A PIN as it is compared, after its text or the KDF changed. */
+static int write_pin(struct sim_pgp *p, size_t index)
 {
-    struct sim_pin *pin = &p->pins.pin[PGP_PW1];
+    struct sim_pin *pin = &p->pins.pin[index];
     struct buf value = BUF_ON(pin->value);
-    int rc = sim_pgp_wire_pin(p, &value);
+    int rc = 0;
 
+    if (p->text[index][0] != '\0')
+        rc = sim_pgp_wire_pin(p, p->text[index], &value);
     pin->len = value.len;
+    if (index == PGP_RC)
+        pin->tries = value.len > 0 ? pin->max : 0;
     return rc < 0 ? rc : sim_pins_save(&p->pins);
+}
+
+static const char *const pin_names[] = {"pin", "puk", "resetting-code"};
+
+/* Other settings leave PINs as they were changed. */
+static int write_pins(struct sim_pgp *p, const char *setting)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < nitems(pin_names); i++)
+        if (strcmp(setting, pin_names[i]) == 0 || strcmp(setting, "kdf") == 0)
+            rc = write_pin(p, i);
+    return rc;
 }
 
 /* The number of the value among the names. */
@@ -325,16 +408,12 @@ static bool set_switch(struct sim_pgp *p, const char *name, const char *value)
 
 static bool set_text(struct sim_pgp *p, const char *name, const char *value)
 {
-    struct buf serial = BUF_ON(p->serial), puk = BUF_ON(p->pins.pin[1].value);
+    struct buf serial = BUF_ON(p->serial);
 
-    if (strcmp(name, "pin") == 0)
-        return (size_t)snprintf(p->pin, sizeof(p->pin), "%s", value) <
-               sizeof(p->pin);
-    if (strcmp(name, "puk") == 0 &&
-        buf_put(&puk, bytes_of_string(value)) == 0) {
-        p->pins.pin[PGP_PW3].len = puk.len;
-        return true;
-    }
+    for (size_t i = 0; i < nitems(pin_names); i++)
+        if (strcmp(name, pin_names[i]) == 0)
+            return (size_t)snprintf(p->text[i], sizeof(p->text[i]), "%s",
+                                    value) < sizeof(p->text[i]);
     return strcmp(name, "serial") == 0 &&
            bytes_from_hex(value, &serial) == 0 &&
            serial.len == sizeof(p->serial);
@@ -346,13 +425,13 @@ static int pgp_set(struct applet *a, const char *name, const char *value)
 
     if (!set_choice(p, name, value) && !set_switch(p, name, value) &&
         !set_text(p, name, value) && !sim_frame_set(&p->frame, name, value) &&
-        !sim_keys_set(&p->keys, name, value))
+        !sim_keys_set(&p->keys, name, value) &&
+        !sim_pins_set(&p->pins, name, value))
         return card_fail(CARD_E_ARGUMENT, "openpgp: no setting %s=%s", name,
                          value);
     if (strcmp(name, "keys") == 0)
         return load_keys(p);
-    return strcmp(name, "pin") == 0 || strcmp(name, "kdf") == 0
-               ? renew_pin(p) : 0;
+    return write_pins(p, name);
 }
 
 /* ---- making -------------------------------------------------------------- */
@@ -389,9 +468,12 @@ static int fill(struct sim_pgp *p, const struct sim_options *options)
     const struct sim_options usual = {options->dir, NULL, defaults};
     int rc;
 
-    p->pins.count = 2;
-    for (size_t i = 0; i < p->pins.count; i++)
-        p->pins.pin[i].tries = p->pins.pin[i].max = 3;
+    p->pins.count = nitems(least);
+    for (size_t i = 0; i < p->pins.count; i++) {
+        p->pins.pin[i].tries = p->pins.pin[i].max = TRIES;
+        p->pins.pin[i].min = least[i];
+    }
+    p->pins.pin[PGP_RC].tries = 0;
     if ((rc = sim_frame_init(&p->frame)) < 0 ||
         (rc = sim_card_set_all(&p->applet, &usual)) < 0 ||
         (rc = sim_card_set_all(&p->applet, options)) < 0 ||

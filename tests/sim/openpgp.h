@@ -14,6 +14,7 @@
  *   kdf      no, yes, huge (more than may be hashed), unknown (algorithm)
  *   touch    no, nobody: keys want a touch, and nobody is there
  *   curve    none, brainpool, secp256k1: what AUT says its key is of
+ *   resetting-code  none unless told; puk is PW3
  *   tag      yes: DO 6E comes with its tag
  *   prefix   yes: 40 before the points of X25519 and Ed25519
  *   numbers  field, signed: r and s have the byte more that a sign would take,

@@ -93,7 +93,8 @@ static int put_fingerprint(const EVP_PKEY *key, struct buf *out)
 static int put_pw_status(const struct sim_pgp *p, struct buf *out)
 {
     const uint8_t status[] = {p->several, 0x7F, 0x7F, 0x7F,
-                              (uint8_t)p->pins.pin[PGP_PW1].tries, 0,
+                              (uint8_t)p->pins.pin[PGP_PW1].tries,
+                              (uint8_t)p->pins.pin[PGP_RC].tries,
                               (uint8_t)p->pins.pin[PGP_PW3].tries};
 
     return buf_put(out, bytes_from(status,
@@ -165,33 +166,45 @@ static int put_tagged(const struct sim_pgp *p, struct buf *out)
 
 /* ---- KDF ----------------------------------------------------------------- */
 
-int sim_pgp_wire_pin(const struct sim_pgp *p, struct buf *out)
+int sim_pgp_wire_pin(const struct sim_pgp *p, const char *text,
+                     struct buf *out)
 {
     uint8_t stream[KDF_COUNT], hash[32];
-    size_t len = strlen(p->pin);
+    size_t len = strlen(text);
 
     if (p->kdf == PGP_KDF_NO)
-        return buf_put(out, bytes_from(p->pin, len));
+        return buf_put(out, bytes_from(text, len));
     for (size_t i = 0; i < sizeof(stream); i++) {
         size_t at = i % (SALT_LEN + len);
 
-        stream[i] = at < SALT_LEN ? salt[at] : (uint8_t)p->pin[at - SALT_LEN];
+        stream[i] = at < SALT_LEN ? salt[at] : (uint8_t)text[at - SALT_LEN];
     }
     if (EVP_Digest(stream, sizeof(stream), hash, NULL, EVP_sha256(), NULL) != 1)
         return card_fail(CARD_E_CONFIG, "openpgp: no SHA-256");
     return buf_put(out, BYTES_OF(hash));
 }
 
+/* GnuPG wants 87 and 88, what the PINs were at first, to be there. */
 static int put_kdf(const struct sim_pgp *p, struct buf *out)
 {
     static const char *const texts[] = {
         [PGP_KDF_NO] = "810100",
-        [PGP_KDF_YES] = "810103 820108 8304000003E8 84($0) 85($0) 86($0)",
+        [PGP_KDF_YES] =
+            ("810103 820108 8304000003E8 84($0) 85($0) 86($0)"
+             "87($1) 88($2)"),
         [PGP_KDF_HUGE] = "810103 820108 8304FFFFFFFF 84($0) 85($0) 86($0)",
         [PGP_KDF_UNKNOWN] = "810104 820108 8304000003E8 84($0)",
     };
-    struct bytes args[] = {BYTES_OF(salt)};
+    uint8_t first_space[SIM_PIN_MAX], admin_space[SIM_PIN_MAX];
+    struct buf first = BUF_ON(first_space), admin = BUF_ON(admin_space);
+    struct bytes args[] = {BYTES_OF(salt), {NULL, 0}, {NULL, 0}};
+    int rc;
 
+    if ((rc = sim_pgp_wire_pin(p, "123456", &first)) < 0 ||
+        (rc = sim_pgp_wire_pin(p, "12345678", &admin)) < 0)
+        return rc;
+    args[1] = buf_view(&first);
+    args[2] = buf_view(&admin);
     return template_put(out, texts[p->kdf], args);
 }
 

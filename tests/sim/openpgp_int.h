@@ -14,7 +14,7 @@ enum sim_pgp_card { PGP_V3, PGP_V2, PGP_GNUK, PGP_YUBIKEY };
 enum sim_pgp_keys { PGP_RSA, PGP_MIXED, PGP_NIST, PGP_25519 };
 enum sim_pgp_kdf { PGP_KDF_NO, PGP_KDF_YES, PGP_KDF_HUGE, PGP_KDF_UNKNOWN };
 enum sim_pgp_curve { PGP_CURVE_OWN, PGP_CURVE_BRAINPOOL, PGP_CURVE_SECP256K1 };
-enum { PGP_PW1, PGP_PW3 }; /* sim_pins */
+enum { PGP_PW1, PGP_PW3, PGP_RC }; /* sim_pins; RC: the resetting code */
 
 struct sim_pgp {
     struct applet applet; /* first */
@@ -22,7 +22,7 @@ struct sim_pgp {
     struct sim_keys keys; /* by slot */
     struct sim_pins pins;
     char dir[512];
-    char pin[SIM_PIN_MAX + 1]; /* as typed */
+    char text[PGP_RC + 1][SIM_PIN_MAX + 1]; /* of the PINs, as typed */
     uint8_t serial[4];
     enum sim_pgp_card card;
     enum sim_pgp_keys set;
@@ -47,8 +47,9 @@ unsigned sim_pgp_get_data(struct sim_pgp *p, unsigned tag, struct buf *out);
 /* The public key template of a slot. */
 unsigned sim_pgp_put_public(struct sim_pgp *p, enum sim_pgp_slot slot,
                             struct buf *out);
-/* What PW1 is on the wire: with a KDF, its hash. */
-int sim_pgp_wire_pin(const struct sim_pgp *p, struct buf *out);
+/* What a PIN is on the wire: with a KDF, its hash. */
+int sim_pgp_wire_pin(const struct sim_pgp *p, const char *text,
+                     struct buf *out);
 
 /* openpgp_key.c: PSO and INTERNAL AUTHENTICATE. */
 unsigned sim_pgp_pso(struct sim_pgp *p, const struct sim_command *cmd,

@@ -14,6 +14,7 @@
 enum {
     INS_VERIFY = 0x20,
     INS_CHANGE = 0x24,
+    INS_RESET_RETRY = 0x2C,
     INS_GENERAL_AUTHENTICATE = 0x87,
     INS_SELECT = 0xA4,
     INS_GET_DATA = 0xCB,
@@ -21,6 +22,7 @@ enum {
     INS_SERIAL = 0xF8,
     INS_VERSION = 0xFD,
     PIN_LEN = 8,
+    PIN_MIN = 6,
     GUID_LEN = 16,
     RID_LEN = 5
 };
@@ -216,20 +218,35 @@ static unsigned verify(struct piv_sim *c, const struct sim_command *cmd)
     return sw;
 }
 
-static unsigned change(struct piv_sim *c, const struct sim_command *cmd)
+/* Six to eight and FF behind them: digits, of Yubico's and in PUKs anything. */
+static bool is_sound(const struct piv_sim *c, size_t pin, const uint8_t *value)
+{
+    bool any = c->yubico || pin == PIV_PUK;
+    size_t len = 0;
+
+    while (len < PIN_LEN && value[len] != 0xFF &&
+           (any || (value[len] >= '0' && value[len] <= '9')))
+        len++;
+    for (size_t i = len; i < PIN_LEN; i++)
+        if (value[i] != 0xFF)
+            return false;
+    return len >= PIN_MIN;
+}
+
+/* The old value or the PUK, and the new one; a bad new one costs no try. */
+static unsigned replace(struct piv_sim *c, const struct sim_command *cmd,
+                        size_t by)
 {
     size_t pin = pin_of(c, cmd->p2);
-    struct bytes body = cmd->body, old;
-    unsigned sw;
 
-    if (pin == SIM_MAX_PINS)
+    if (cmd->p1 != 0)
+        return SIM_SW_P1P2;
+    if (pin == SIM_MAX_PINS || by == SIM_MAX_PINS)
         return SIM_SW_NO_REFERENCE;
-    if (!bytes_take(&body, PIN_LEN, &old) || body.len != PIN_LEN)
+    if (cmd->body.len != 2 * PIN_LEN ||
+        !is_sound(c, pin, cmd->body.data + PIN_LEN))
         return SIM_SW_DATA;
-    if ((sw = sim_pin_verify(&c->pins, pin, old)) != SIM_SW_OK)
-        return sw;
-    memcpy(c->pins.pin[pin].value, body.data, PIN_LEN);
-    return sim_pins_save(&c->pins) < 0 ? SIM_SW_MEMORY : SIM_SW_OK;
+    return sim_pin_replace(&c->pins, pin, by, cmd->body);
 }
 
 /* ---- Yubico's ------------------------------------------------------------ */
@@ -300,7 +317,9 @@ static unsigned run_selected(struct piv_sim *c, const struct sim_command *cmd,
     case INS_VERIFY:
         return verify(c, cmd);
     case INS_CHANGE:
-        return change(c, cmd);
+        return replace(c, cmd, pin_of(c, cmd->p2));
+    case INS_RESET_RETRY: /* of the card's own PIN alone */
+        return replace(c, cmd, cmd->p2 == 0x80 ? PIV_PUK : SIM_MAX_PINS);
     case INS_GET_DATA:
         return get_data(c, cmd, out);
     case INS_GENERAL_AUTHENTICATE:
@@ -452,8 +471,6 @@ static int set_number(struct piv_sim *c, const char *name, const char *value)
 
     if (strcmp(name, "small") == 0)
         c->small = n;
-    else if (strcmp(name, "tries") == 0)
-        c->pins.pin[PIV_PIN].tries = c->pins.pin[PIV_PIN].max = n;
     else if (strcmp(name, "history") == 0)
         c->history = (int)n;
     else if (strcmp(name, "absent") == 0)
@@ -480,7 +497,8 @@ static int piv_set(struct applet *a, const char *name, const char *value)
     if (is_slot(name, &ref))
         return piv_set_key(c, ref, value);
     if (set_flag(c, name, value) || sim_frame_set(&c->frame, name, value) ||
-        sim_keys_set(&c->keys, name, value))
+        sim_keys_set(&c->keys, name, value) ||
+        sim_pins_set(&c->pins, name, value))
         return 0;
     if (strcmp(name, "consent") == 0) {
         c->lax = strcmp(value, "lax") == 0;

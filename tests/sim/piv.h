@@ -16,7 +16,6 @@
  *   consent      strict: 9C signs only right behind VERIFY; lax
  *   relock       SELECT locks the keys again, though the PIN counts as verified
  *   any-hash     ECDSA over fewer bytes than the field has
- *   tries        at most, of the PIN
  */
 #ifndef TESTS_SIM_PIV_H
 #define TESTS_SIM_PIV_H
