@@ -42,6 +42,18 @@ struct typed_pin {
 };
 
 /*
+ * What a person sees of a card (admin.c): the objects that are there, as
+ * indices of the token's, in the order in which a search gives them.
+ */
+struct card_view {
+    unsigned read; /* enum card_read */
+    size_t key[CARD_MAX_KEYS], cert[CARD_MAX_CERTS];
+    size_t key_count, cert_count;
+    struct buf public[CARD_MAX_KEYS]; /* as token.keys: of those without a
+                                         certificate */
+};
+
+/*
  * A card in a reader: the only place with concurrency. One per context and
  * serial number.
  */
@@ -57,6 +69,7 @@ struct card {
     struct token token;
     struct pin_memory pins[CARD_MAX_PINS]; /* as token.pins */
     struct buf certs[CARD_MAX_CERTS];      /* DER read so far, as token.certs */
+    struct card_view *view; /* or NULL */
     bool check_identity; /* at the start of the next transaction */
     /* Guarded by the context's lock. */
     bool by_name;        /* opened because a URI named its driver */
@@ -101,6 +114,8 @@ struct card_wanted {
  */
 int card_open(struct card_context *ctx, struct card_wanted *w,
               struct card **out);
+/* For the next search: what is where. */
+void card_keep_hint(const struct card *c);
 /* Another driver may know an application beside this one on the card. */
 bool card_has_neighbours(const struct card *c);
 void card_unref(struct card *c);
@@ -156,6 +171,16 @@ int pin_login(struct card_key *key, struct card_pin_info *pin,
  * presented is for the login to see.
  */
 int pin_is_at_hand(struct card_key *key, bool *at_hand);
+/*
+ * Present a value and nothing else: of a card that tells no tries, with the
+ * marks that keep a stored PIN to one try.
+ */
+int pin_verify(struct card *c, struct card_pin_info *pin, struct bytes value,
+               bool stored);
+/* All tries are there again. */
+void pin_clear_marks(const struct card *c, const struct card_pin_info *pin);
+/* One was lost otherwise than by pin_verify. */
+void pin_mark_wrong(const struct card *c, const struct card_pin_info *pin);
 /* The card rejected this PIN: it is never presented again. */
 void pin_reject(struct pin_memory *memory, struct secret *value);
 /*
@@ -176,6 +201,13 @@ int key_new(struct card *c, const struct card_key_info *info,
  * PIN, and sources for it, but can do nothing.
  */
 int key_new_door(struct card *c, struct card_key **out);
+
+/*
+ * name=value with what RFC 7512 2.3 demands percent-encoded, all of it if
+ * `binary`; nothing when there is no value. `name` brings the separator.
+ */
+int uri_put_attribute(struct buf *out, const char *name, struct bytes value,
+                      bool binary);
 
 /* sign.c: nothing but the login; as for any use, a person may be asked. */
 int key_login(struct card_key *key);

@@ -132,9 +132,8 @@ static int put_byte(struct buf *out, uint8_t c, bool encode)
     return buf_put(out, bytes_of_string(encoded));
 }
 
-/* ";name=value", or nothing when there is no value. */
-static int put_attribute(struct buf *out, const char *name, struct bytes value,
-                         bool binary)
+int uri_put_attribute(struct buf *out, const char *name, struct bytes value,
+                      bool binary)
 {
     uint8_t c;
     int rc;
@@ -169,8 +168,8 @@ int card_key_uri(const struct card_key *key, bool private, struct buf *out)
                                                                   : "card:"));
 
     for (size_t i = 0; rc == 0 && i < nitems(attributes); i++)
-        rc = put_attribute(out, attributes[i].name, attributes[i].value,
-                           attributes[i].binary);
+        rc = uri_put_attribute(out, attributes[i].name, attributes[i].value,
+                               attributes[i].binary);
     return rc < 0 ? rc
                   : buf_put(out, bytes_of_string(private ? ";type=private"
                                                          : ";type=public"));

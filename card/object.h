@@ -164,6 +164,9 @@ struct card_pin_info {
     uint8_t pad_char;           /* when needs_padding */
     bool needs_padding;
     bool unblocking;            /* a PUK: never asked for to use a key */
+    bool no_ref;                /* a PUK that goes with a new PIN alone */
+    bool alias;                 /* the PIN of a record before it, by another
+                                   reference: people are told of one */
     bool local;                 /* belongs to the DF in `path` */
     bool unblock_disabled, change_disabled, exchange_ref_data;
     struct card_path path;      /* DF to SELECT before VERIFY, or empty */
@@ -172,6 +175,8 @@ struct card_pin_info {
     bool derived;               /* sent as something computed from it */
     bool silent;                /* only a wrong PIN makes the card tell tries */
     bool verified;              /* the card said so when last asked */
+    bool presented;             /* a value went to the card for it */
+    bool setting;               /* a new one did, whatever came back */
 };
 
 enum card_padding {
@@ -217,6 +222,21 @@ struct card_unpad {
     unsigned tls_version;          /* TLS: the client hello's */
     unsigned tls_version_also;     /* TLS: accepted as well, or 0 */
 };
+
+/*
+ * Something a card says of itself or its holder, for people. Lent for the call.
+ *
+ *   name      stable, for scripts: "logical-id"; of a value nobody has explained
+ *             the place it stands at, "D107.84"
+ *   value     UTF-8 without control characters
+ *   source    where the card says so: "EF.SN", "TokenInfo label"
+ *   personal  it names or describes the holder
+ */
+struct card_field {
+    const char *name, *value, *source;
+    bool personal;
+};
+typedef int card_field_fn(void *arg, const struct card_field *field);
 
 /* A key pair to be made on a token. */
 struct card_key_request {

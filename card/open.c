@@ -91,12 +91,38 @@ static int find_driver(struct card *c, struct card_wanted *w)
                      bytes_to_hex(atr, hex, sizeof(hex)));
 }
 
+/* A label read before stays. */
+void card_keep_hint(const struct card *c)
+{
+    struct bytes atr = bytes_from(c->reader.atr, c->reader.atr_len);
+    const struct token *t = &c->token;
+    struct cache *cache = c->context->cache;
+    struct cache_hint hint, old;
+
+    memset(&hint, 0, sizeof(hint));
+    snprintf(hint.driver, sizeof(hint.driver), "%s", t->driver->name);
+    memcpy(hint.serial, t->serial, sizeof(hint.serial));
+    memcpy(hint.label, t->label, sizeof(hint.label));
+    if (hint.label[0] == '\0' &&
+        cache_hint_find(cache, c->reader.name, atr, &old) &&
+        strcmp(old.serial, hint.serial) == 0)
+        memcpy(hint.label, old.label, sizeof(hint.label));
+    cache_hint_keep(cache, c->reader.name, atr, &hint);
+}
+
 bool card_has_neighbours(const struct card *c)
 {
     return c->token.driver->neighbours;
 }
 
 /* ---- cards --------------------------------------------------------------- */
+
+static void free_view(struct card_view *view)
+{
+    for (size_t i = 0; view != NULL && i < nitems(view->public); i++)
+        buf_free(&view->public[i]);
+    free(view);
+}
 
 static void destroy(struct card *c)
 {
@@ -113,6 +139,7 @@ static void destroy(struct card *c)
     secret_free(c->token.consent);
     for (size_t i = 0; i < nitems(c->certs); i++)
         buf_free(&c->certs[i]);
+    free_view(c->view);
     for (size_t i = 0; i < nitems(c->pins); i++) {
         secret_free(c->pins[i].typed);
         secret_free(c->pins[i].rejected);

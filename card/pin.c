@@ -58,7 +58,7 @@ static bool enters_at_keypad(struct card_key *key, struct card_pin_info *pin)
 
     if (c->slot == NULL)
         pin->keypad = !c->context->settings.no_keypad &&
-                      iso_keypad_fits(&c->reader, pin);
+                      iso_keypad_fits(&c->reader, pin, false);
     return pin->keypad;
 }
 
@@ -135,7 +135,7 @@ static bool is_first_doubt(const struct card *c,
     return !mark_is_set(doubt) && mark_set(doubt);
 }
 
-static void clear_marks(const struct card *c, const struct card_pin_info *pin)
+void pin_clear_marks(const struct card *c, const struct card_pin_info *pin)
 {
     char name[MARK_NAME_MAX];
 
@@ -143,6 +143,16 @@ static void clear_marks(const struct card *c, const struct card_pin_info *pin)
     mark_clear(name);
     mark_name(c, pin, "unsure", name);
     mark_clear(name);
+}
+
+void pin_mark_wrong(const struct card *c, const struct card_pin_info *pin)
+{
+    char name[MARK_NAME_MAX];
+
+    if (!pin->silent)
+        return;
+    mark_name(c, pin, "rejected", name);
+    mark_set(name);
 }
 
 /*
@@ -164,11 +174,18 @@ static int verify_silent(struct card *c, struct card_pin_info *pin,
                          "are left, and there is no folder to note a lost one");
     rc = c->token.driver->verify(&c->token, pin, value);
     if (rc == 0)
-        clear_marks(c, pin);
+        pin_clear_marks(c, pin);
     else if (!before && (cost_no_try(rc) ||
                          (rc != CARD_E_PIN_WRONG && is_first_doubt(c, pin))))
         mark_clear(name);
     return rc;
+}
+
+int pin_verify(struct card *c, struct card_pin_info *pin, struct bytes value,
+               bool stored)
+{
+    return pin->silent ? verify_silent(c, pin, value, stored)
+                       : c->token.driver->verify(&c->token, pin, value);
 }
 
 /*
@@ -254,9 +271,7 @@ static int present(struct card_key *key, struct card_pin_info *pin,
     int rc;
 
     memory->presented = true;
-    rc = pin->silent
-             ? verify_silent(c, pin, secret_view(value), stored)
-             : c->token.driver->verify(&c->token, pin, secret_view(value));
+    rc = pin_verify(c, pin, secret_view(value), stored);
     memory->verified = rc == 0;
     if (rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_LOCKED)
         pin_reject(memory, value);

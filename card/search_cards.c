@@ -122,15 +122,6 @@ static int add_cert(struct card_search *s, struct card *c, size_t i)
     return 0;
 }
 
-/* auth, sign, decrypt, the rest: a key comes with its first use. */
-static unsigned use_rank(const struct card_key_info *key)
-{
-    for (unsigned rank = 0; rank < 3; rank++)
-        if ((key->uses & (1U << rank)) != 0)
-            return rank;
-    return 3;
-}
-
 /* NULL: of no key. */
 static int add_certs_of(struct card_search *s, struct card *c,
                         const struct search_order *order,
@@ -154,11 +145,11 @@ static int add_objects(struct card_search *s, struct card *c)
 
     if ((rc = search_make_order(c, &order)) < 0)
         return rc;
-    for (unsigned rank = 0; rank <= 3; rank++)
+    for (unsigned rank = 0; rank < SEARCH_RANKS; rank++)
         for (size_t i = 0; i < t->key_count; i++) {
             const struct card_key_info *key = &t->keys[order.key[i]];
 
-            if (use_rank(key) == rank &&
+            if (search_rank(key) == rank &&
                 ((rc = add_key(s, c, &order, key)) < 0 ||
                  (rc = add_certs_of(s, c, &order, key)) < 0))
                 return rc;
@@ -227,25 +218,6 @@ static int search_card(struct card_search *s, struct card *c)
     return rc < 0 ? card_fail_in(rc, "%s", c->name) : 0;
 }
 
-/* For the next search: what is where. A label read before stays. */
-static void keep_hint(const struct card *c)
-{
-    struct bytes atr = bytes_from(c->reader.atr, c->reader.atr_len);
-    const struct token *t = &c->token;
-    struct cache *cache = c->context->cache;
-    struct cache_hint hint, old;
-
-    memset(&hint, 0, sizeof(hint));
-    snprintf(hint.driver, sizeof(hint.driver), "%s", t->driver->name);
-    memcpy(hint.serial, t->serial, sizeof(hint.serial));
-    memcpy(hint.label, t->label, sizeof(hint.label));
-    if (hint.label[0] == '\0' &&
-        cache_hint_find(cache, c->reader.name, atr, &old) &&
-        strcmp(old.serial, hint.serial) == 0)
-        memcpy(hint.label, old.label, sizeof(hint.label));
-    cache_hint_keep(cache, c->reader.name, atr, &hint);
-}
-
 /*
  * One private key is wanted: the first application that has it will do. Who
  * lists wants them all.
@@ -273,7 +245,7 @@ static int search_reader(struct card_search *s, const char *reader,
         rc = search_card(s, c);
         more = goes_on(s, c, first);
         if (!known && s->uri.driver == NULL)
-            keep_hint(c);
+            card_keep_hint(c);
         card_unref(c);
     }
     return rc;

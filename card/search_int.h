@@ -87,6 +87,11 @@ struct search_order {
     size_t key[CARD_MAX_KEYS];
 };
 
+enum { SEARCH_RANKS = 4 };
+
+/* auth, sign, decrypt, the rest: a key comes with its first use. */
+unsigned search_rank(const struct card_key_info *key);
+
 /*
  * The newest valid certificate of a key before its others, an expired one last;
  * keys and certificates of different keys likewise, where the card has its

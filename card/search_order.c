@@ -124,3 +124,11 @@ int search_make_order(struct card *c, struct search_order *out)
     sort_keys(&c->token, out);
     return 0;
 }
+
+unsigned search_rank(const struct card_key_info *key)
+{
+    for (unsigned rank = 0; rank < SEARCH_RANKS - 1; rank++)
+        if ((key->uses & (1U << rank)) != 0)
+            return rank;
+    return SEARCH_RANKS - 1;
+}

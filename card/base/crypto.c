@@ -86,22 +86,40 @@ static X509 *parse_cert(OSSL_LIB_CTX *libctx, struct bytes der)
     return x;
 }
 
+/* The common name after number *at, -1 at first; *len is below 0 at the end. */
+static unsigned char *next_common_name(const X509_NAME *name, int *at,
+                                       int *len)
+{
+    unsigned char *utf8 = NULL;
+
+    *len = -1;
+    *at = X509_NAME_get_index_by_NID(name, NID_commonName, *at);
+    if (*at >= 0)
+        *len = ASN1_STRING_to_UTF8(
+            &utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, *at)));
+    return utf8;
+}
+
 static bool name_has_common_name(const X509_NAME *name, const char *text)
 {
-    int i = -1;
+    int at = -1, len;
 
-    while ((i = X509_NAME_get_index_by_NID(name, NID_commonName, i)) >= 0) {
-        const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
-        unsigned char *utf8 = NULL;
-        int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
+    do {
+        unsigned char *utf8 = next_common_name(name, &at, &len);
         bool same = len >= 0 && (size_t)len == strlen(text) &&
                     memcmp(utf8, text, (size_t)len) == 0;
 
         OPENSSL_free(utf8);
         if (same)
             return true;
-    }
+    } while (at >= 0);
     return false;
+}
+
+static const X509_NAME *name_of(const X509 *x, enum crypto_name which)
+{
+    return which == CRYPTO_SUBJECT ? X509_get_subject_name(x)
+                                   : X509_get_issuer_name(x);
 }
 
 bool crypto_cert_has_common_name(struct bytes cert, enum crypto_name which,
@@ -112,12 +130,27 @@ bool crypto_cert_has_common_name(struct bytes cert, enum crypto_name which,
 
     if (x == NULL)
         return false;
-    found = name_has_common_name(which == CRYPTO_SUBJECT
-                                     ? X509_get_subject_name(x)
-                                     : X509_get_issuer_name(x),
-                                 text);
+    found = name_has_common_name(name_of(x, which), text);
     X509_free(x);
     return found;
+}
+
+int crypto_cert_common_name(struct bytes cert, enum crypto_name which,
+                            struct buf *out)
+{
+    X509 *x = parse_cert(NULL, cert);
+    unsigned char *utf8 = NULL;
+    int at = -1, len = -1, rc;
+
+    if (x != NULL)
+        utf8 = next_common_name(name_of(x, which), &at, &len);
+    if (len <= 0 || memchr(utf8, '\0', (size_t)len) != NULL)
+        rc = card_fail(CARD_E_NOT_FOUND, "no common name");
+    else
+        rc = buf_put(out, bytes_from(utf8, (size_t)len));
+    OPENSSL_free(utf8);
+    X509_free(x);
+    return rc;
 }
 
 static bool seconds_of(const ASN1_TIME *time, int64_t *out)

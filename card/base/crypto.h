@@ -22,6 +22,13 @@ enum crypto_name { CRYPTO_SUBJECT, CRYPTO_ISSUER };
 bool crypto_cert_has_common_name(struct bytes cert, enum crypto_name which,
                                  const char *text);
 
+/*
+ * The first commonName, UTF-8, appended. CARD_E_NOT_FOUND: there is none, or it
+ * holds a NUL. CARD_E_BUFFER.
+ */
+int crypto_cert_common_name(struct bytes cert, enum crypto_name which,
+                            struct buf *out);
+
 /* Seconds since 1970. */
 struct crypto_dates {
     int64_t not_before, not_after;

@@ -147,7 +147,7 @@ static void take_info(struct token *t, const struct p15_token_info *info)
 {
     struct gemsafe *g = gemsafe_of(t);
 
-    memcpy(g->last_update, info->last_update, sizeof(g->last_update));
+    g->p15.info = *info;
     memcpy(t->serial, info->serial, sizeof(t->serial));
     memcpy(t->label, info->label, sizeof(t->label));
     memcpy(t->manufacturer, info->manufacturer, sizeof(t->manufacturer));
@@ -301,7 +301,7 @@ static void judge_key(struct token *t, struct card_key_info *k)
 
 static int last_update(struct token *t, struct buf *mark)
 {
-    struct bytes time = bytes_of_string(gemsafe_of(t)->last_update);
+    struct bytes time = bytes_of_string(gemsafe_of(t)->p15.info.last_update);
 
     return time.len > 0 ? buf_put(mark, time) : CARD_E_NOT_FOUND;
 }

@@ -23,7 +23,6 @@ struct gemsafe {
     bool whole;           /* all of it */
     bool deciphered;      /* once: how that is done is known */
     bool indicator;       /* with a padding indicator */
-    char last_update[P15_MAX_TIME]; /* TokenInfo's */
 };
 
 enum {

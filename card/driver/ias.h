@@ -71,6 +71,9 @@ struct ias {
     bool hash_on_card; /* it refused a finished hash: it wants the midstate */
 };
 
+/* The application of a CPS4. */
+extern const struct bytes cps4_application;
+
 /* ias.c: bring the card there, unless it surely is. */
 int ias_need_application(struct token *t);
 int ias_enter_mf(struct token *t);

@@ -147,13 +147,17 @@ static void parse_algorithm(struct bytes value, struct openpgp_key *key)
 bool openpgp_parse_pw_status(struct bytes value,
                              struct openpgp_pw_status *out)
 {
-    *out = (struct openpgp_pw_status){.tries = CARD_TRIES_UNKNOWN};
+    *out = (struct openpgp_pw_status){.several = false};
+    for (size_t i = 0; i < OPENPGP_PASSWORDS; i++)
+        out->of[i].tries = CARD_TRIES_UNKNOWN;
     if (value.len < STATUS_LEN)
         return false;
     out->several = value.data[0] == STATUS_SEVERAL;
-    out->pin_block = (value.data[1] & STATUS_PIN_BLOCK) != 0;
-    out->max_len = value.data[1] & (unsigned)~STATUS_PIN_BLOCK;
-    out->tries = value.data[4];
+    for (size_t i = 0; i < OPENPGP_PASSWORDS; i++) {
+        out->of[i].pin_block = (value.data[1 + i] & STATUS_PIN_BLOCK) != 0;
+        out->of[i].max_len = value.data[1 + i] & (unsigned)~STATUS_PIN_BLOCK;
+        out->of[i].tries = value.data[4 + i];
+    }
     return true;
 }
 
@@ -224,7 +228,7 @@ int openpgp_parse(struct bytes answer, struct openpgp_data *out)
 
     memset(out, 0, sizeof(*out));
     out->certs = true;
-    out->pw.tries = CARD_TRIES_UNKNOWN;
+    openpgp_parse_pw_status(bytes_from(NULL, 0), &out->pw);
     if (tlv_find(answer, 0x6E, &tlv))
         answer = tlv.value;
     if (!tlv_find(answer, 0x4F, &tlv) || tlv.value.len != OPENPGP_AID ||
@@ -244,21 +248,35 @@ int openpgp_parse(struct bytes answer, struct openpgp_data *out)
 
 /* ---- KDF-DO, F9 ---------------------------------------------------------- */
 
+/* One salt may serve for all three: so GnuPG's "kdf-setup single" writes it. */
+static bool parse_salts(struct bytes value, struct openpgp_kdf *out)
+{
+    for (size_t i = 0; i < OPENPGP_PASSWORDS; i++) {
+        struct tlv salt;
+
+        if (!tlv_find(value, (uint32_t)(0x84 + i), &salt) &&
+            !tlv_find(value, 0x84, &salt))
+            return false;
+        if (salt.value.len != sizeof(out->salt[i]))
+            return false;
+        memcpy(out->salt[i], salt.value.data, sizeof(out->salt[i]));
+    }
+    return true;
+}
+
 static bool parse_s2k(struct bytes value, struct openpgp_kdf *out)
 {
-    struct tlv hash, count, salt;
+    struct tlv hash, count;
     uint32_t n;
 
     if (!tlv_find(value, 0x82, &hash) || hash.value.len != 1 ||
         !tlv_find(value, 0x83, &count) || !tlv_unsigned(count.value, &n) ||
-        !tlv_find(value, 0x84, &salt) ||
-        salt.value.len != sizeof(out->salt) || n > KDF_COUNT_MAX)
+        !parse_salts(value, out) || n > KDF_COUNT_MAX)
         return false;
     out->hash = hash.value.data[0] == 0x08   ? CARD_HASH_SHA256
                 : hash.value.data[0] == 0x0A ? CARD_HASH_SHA512
                                              : CARD_HASH_NONE;
     out->count = n;
-    memcpy(out->salt, salt.value.data, sizeof(out->salt));
     return out->hash != CARD_HASH_NONE;
 }
 
@@ -282,13 +300,14 @@ int openpgp_parse_kdf(struct bytes value, struct openpgp_kdf *out)
 }
 
 int openpgp_derive_pin(struct crypto *crypto, const struct openpgp_kdf *kdf,
-                       struct bytes pin, struct buf *out)
+                       enum openpgp_password which, struct bytes pin,
+                       struct buf *out)
 {
-    uint8_t space[sizeof(kdf->salt) + CARD_MAX_PIN];
+    uint8_t space[sizeof(kdf->salt[which]) + CARD_MAX_PIN];
     struct buf input = BUF_ON(space);
     int rc;
 
-    if ((rc = buf_put(&input, BYTES_OF(kdf->salt))) == 0 &&
+    if ((rc = buf_put(&input, BYTES_OF(kdf->salt[which]))) == 0 &&
         (rc = buf_put(&input, pin)) == 0)
         rc = crypto_hash_repeated(crypto, kdf->hash, buf_view(&input),
                                   kdf->count, out);

@@ -37,12 +37,22 @@ struct openpgp_key {
     uint8_t time[OPENPGP_TIME];
 };
 
+/* In the order in which DO C4 and the KDF-DO tell of them. */
+enum openpgp_password {
+    OPENPGP_USER, /* PW1 */
+    OPENPGP_CODE, /* the resetting code */
+    OPENPGP_ADMIN, /* PW3 */
+    OPENPGP_PASSWORDS
+};
+
 /* DO C4. */
 struct openpgp_pw_status {
-    bool several;     /* PW1 81 holds for several signatures */
-    bool pin_block;   /* ISO 9564 format 2 instead of UTF-8 */
-    unsigned max_len; /* of PW1 in bytes */
-    int tries;        /* PW1 has left, or CARD_TRIES_UNKNOWN */
+    bool several; /* PW1 81 holds for several signatures */
+    struct {
+        bool pin_block;   /* ISO 9564 format 2 instead of UTF-8 */
+        unsigned max_len; /* bytes */
+        int tries;        /* left, or CARD_TRIES_UNKNOWN */
+    } of[OPENPGP_PASSWORDS];
 };
 
 /* DO 6E. */
@@ -74,7 +84,7 @@ bool openpgp_parse_pw_status(struct bytes value,
 struct openpgp_kdf {
     enum card_hash hash; /* CARD_HASH_NONE: the PIN itself is */
     size_t count;        /* bytes to be hashed */
-    uint8_t salt[8];     /* of PW1 */
+    uint8_t salt[OPENPGP_PASSWORDS][8];
 };
 
 /*
@@ -84,7 +94,8 @@ struct openpgp_kdf {
 int openpgp_parse_kdf(struct bytes value, struct openpgp_kdf *out);
 /* Append the derived PIN. */
 int openpgp_derive_pin(struct crypto *crypto, const struct openpgp_kdf *kdf,
-                       struct bytes pin, struct buf *out);
+                       enum openpgp_password which, struct bytes pin,
+                       struct buf *out);
 
 /*
  * SubjectPublicKeyInfo, appended, of a public key template (7F49, ...).

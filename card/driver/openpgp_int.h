@@ -1,5 +1,6 @@
 /*
- * Inside the driver for OpenPGP cards: openpgp.c, openpgp_pin.c, openpgp_use.c.
+ * Inside the driver for OpenPGP cards: openpgp.c, openpgp_pin.c, openpgp_use.c
+ * and, for their holders, openpgp_admin.c.
  */
 #ifndef CARD_DRIVER_OPENPGP_INT_H
 #define CARD_DRIVER_OPENPGP_INT_H
@@ -19,6 +20,8 @@ enum {
 enum {
     OPENPGP_PW1_SIGN = 0x81, /* reference of PW1 for a signature */
     OPENPGP_PW1 = 0x82,      /* the same PIN for all else */
+    OPENPGP_PW3 = 0x83,
+    OPENPGP_RC = 0x00,       /* the resetting code: it has none */
     OPENPGP_OCCURRENCE_UNKNOWN = -1
 };
 
@@ -49,9 +52,24 @@ int openpgp_read_data(struct token *t, struct openpgp_data *data);
 /* openpgp_pin.c */
 
 int openpgp_list_pins(struct token *t);
+/* A record of the PIN with that reference. */
+void openpgp_describe_pin(const struct openpgp *op, uint8_t ref,
+                          struct card_pin_info *pin);
+/* Of any of them. */
 int openpgp_pin_status(struct token *t, struct card_pin_info *pin);
 int openpgp_verify(struct token *t, struct card_pin_info *pin,
                    struct bytes value);
+/* What goes to the card for a PIN: as it is, padded, or derived; appended. */
+int openpgp_put_pin(const struct openpgp *op, const struct card_pin_info *pin,
+                    struct bytes value, struct buf *out);
+/*
+ * What to say of a PIN after CARD_E_STATUS, when there were `before` tries:
+ * these cards answer 6982 to a wrong one, as to much else.
+ */
+int openpgp_judge_refusal(struct token *t, struct card_pin_info *pin,
+                          int before);
+/* What was rejected before may be right now. */
+void openpgp_forget_presented(struct openpgp *op);
 
 /* openpgp_use.c: as the driver's slots say. */
 

@@ -1,14 +1,31 @@
 /*
- * PW1 of OpenPGP cards: one PIN, one count of tries, two references.
+ * PINs of OpenPGP cards: PW1, one PIN with one count of tries behind two
+ * references; and what is alike for PW3 and the resetting code.
  */
 #include "card/driver/openpgp_int.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "card/wire/apdu.h"
 #include "card/wire/iso7816.h"
 
-enum { PW1_MIN_LEN = 6 }; /* characters (specification 4.2) */
+/* What is told of each: lengths in characters (specification 4.2). */
+static const struct {
+    const char *label;
+    unsigned min_len;
+} passwords[OPENPGP_PASSWORDS] = {
+    [OPENPGP_USER] = {"User PIN", 6},
+    [OPENPGP_CODE] = {"Resetting code", 8},
+    [OPENPGP_ADMIN] = {"Admin PIN", 8},
+};
+
+static enum openpgp_password password_of(uint8_t ref)
+{
+    return ref == OPENPGP_PW3  ? OPENPGP_ADMIN
+           : ref == OPENPGP_RC ? OPENPGP_CODE
+                               : OPENPGP_USER;
+}
 
 /*
  * A PIN sent as it is where its hash is wanted costs a try: only 6A88 and an
@@ -37,29 +54,29 @@ static int read_kdf(struct token *t)
     return 0;
 }
 
-/*
- * One PIN with two references: the card counts its tries together, and tells
- * how many are left but not of how many.
- */
-static void describe_pin(const struct openpgp *op, uint8_t ref,
-                         struct card_pin_info *pin)
+/* The card tells how many tries are left, but not of how many. */
+void openpgp_describe_pin(const struct openpgp *op, uint8_t ref,
+                          struct card_pin_info *pin)
 {
-    const struct openpgp_pw_status *pw = &op->data.pw;
+    enum openpgp_password which = password_of(ref);
+    bool pin_block = op->data.pw.of[which].pin_block;
 
     memset(pin, 0, sizeof(*pin));
-    snprintf(pin->label, sizeof(pin->label), "User PIN");
+    snprintf(pin->label, sizeof(pin->label), "%s", passwords[which].label);
     openpgp_set_id(&pin->auth_id, ref);
     pin->ref = ref;
-    pin->type = pw->pin_block ? CARD_PIN_ISO9564_1 : CARD_PIN_UTF8;
-    pin->min_len = PW1_MIN_LEN;
-    if (!pw->pin_block)
-        pin->max_len = pw->max_len;
+    pin->no_ref = ref == OPENPGP_RC;
+    pin->type = pin_block ? CARD_PIN_ISO9564_1 : CARD_PIN_UTF8;
+    pin->min_len = passwords[which].min_len;
+    if (!pin_block)
+        pin->max_len = op->data.pw.of[which].max_len;
     if (pin->max_len <= CARD_MAX_PIN)
         pin->stored_len = pin->max_len; /* that many bytes, too */
     pin->tries_left = pin->tries_max = CARD_TRIES_UNKNOWN;
     pin->derived = op->kdf_unknown || op->kdf.hash != CARD_HASH_NONE;
 }
 
+/* PW1: one PIN with two references, whose tries the card counts together. */
 int openpgp_list_pins(struct token *t)
 {
     const struct openpgp *op = t->priv;
@@ -67,8 +84,9 @@ int openpgp_list_pins(struct token *t)
 
     if (rc < 0)
         return rc;
-    describe_pin(op, OPENPGP_PW1_SIGN, &t->pins[0]);
-    describe_pin(op, OPENPGP_PW1, &t->pins[1]);
+    openpgp_describe_pin(op, OPENPGP_PW1_SIGN, &t->pins[0]);
+    openpgp_describe_pin(op, OPENPGP_PW1, &t->pins[1]);
+    t->pins[1].alias = true;
     t->pin_count = 2;
     return 0;
 }
@@ -132,7 +150,7 @@ int openpgp_pin_status(struct token *t, struct card_pin_info *pin)
     pin->verified = false;
     pin->tries_left = CARD_TRIES_UNKNOWN;
     if ((rc = fresh_pw_status(t)) == 0)
-        pin->tries_left = op->data.pw.tries;
+        pin->tries_left = op->data.pw.of[password_of(pin->ref)].tries;
     return rc;
 }
 
@@ -156,44 +174,56 @@ static void remember(struct openpgp *op, const struct card_pin_info *pin,
     op->tries_before = pin->tries_left;
 }
 
-static void forget(struct openpgp *op)
+void openpgp_forget_presented(struct openpgp *op)
 {
     secret_free(op->presented);
     op->presented = NULL;
 }
 
-static int present_derived(struct token *t, struct card_pin_info *pin,
-                           struct bytes value)
+int openpgp_put_pin(const struct openpgp *op, const struct card_pin_info *pin,
+                    struct bytes value, struct buf *out)
 {
-    const struct openpgp *op = t->priv;
-    uint8_t raw[CARD_MAX_PIN], space[CARD_MAX_HASH];
-    struct buf checked = BUF_ON(raw), digest = BUF_ON(space);
+    uint8_t raw[CARD_MAX_PIN];
+    struct buf checked = BUF_ON(raw);
     int rc;
 
     if (op->kdf_unknown)
         return card_fail(CARD_E_UNSUPPORTED, "the PIN was not presented: the "
                          "card wants it derived in an unknown way");
-    if ((rc = iso_pin_block(pin, value, &checked)) == 0 &&
-        (rc = openpgp_derive_pin(op->crypto, &op->kdf, value, &digest)) == 0)
-        rc = iso_verify(t->reader, pin->ref, buf_view(&digest),
-                        &pin->tries_left);
+    if ((rc = iso_pin_block(pin, value, &checked)) == 0)
+        rc = pin->derived
+                 ? openpgp_derive_pin(op->crypto, &op->kdf,
+                                      password_of(pin->ref), value, out)
+                 : buf_put(out, buf_view(&checked));
     buf_wipe(&checked);
+    return rc;
+}
+
+static int present_derived(struct token *t, struct card_pin_info *pin,
+                           struct bytes value)
+{
+    uint8_t space[CARD_MAX_HASH];
+    struct buf digest = BUF_ON(space);
+    struct apdu cmd = {.ins = INS_VERIFY, .p2 = pin->ref};
+    int rc;
+
+    if ((rc = openpgp_put_pin(t->priv, pin, value, &digest)) == 0) {
+        cmd.data = buf_view(&digest);
+        rc = iso_send_pin(t->reader, &cmd, pin, "verify the PIN");
+    }
     buf_wipe(&digest);
     return rc;
 }
 
-/*
- * These cards answer 6982 to a wrong PIN, as to much else: how many tries are
- * left tells whether it was looked at.
- */
-static int judge_refusal(struct token *t, struct card_pin_info *pin)
+/* How many tries are left tells whether it was looked at. */
+int openpgp_judge_refusal(struct token *t, struct card_pin_info *pin,
+                          int before)
 {
-    const struct openpgp *op = t->priv;
     int rc = openpgp_pin_status(t, pin);
 
     if (rc == 0 && pin->tries_left == 0)
         rc = card_fail(CARD_E_PIN_LOCKED, "wrong PIN, now locked");
-    else if (rc == 0 && pin->tries_left < op->tries_before)
+    else if (rc == 0 && pin->tries_left < before)
         rc = card_fail(CARD_E_PIN_WRONG, "wrong PIN, tries left: %d",
                        pin->tries_left);
     else if (rc == 0)
@@ -205,17 +235,19 @@ int openpgp_verify(struct token *t, struct card_pin_info *pin,
                    struct bytes value)
 {
     struct openpgp *op = t->priv;
-    int rc;
+    bool user = password_of(pin->ref) == OPENPGP_USER;
+    int before = pin->tries_left, rc;
 
-    if (was_rejected(op, pin, value))
+    if (user && was_rejected(op, pin, value))
         return card_fail(CARD_E_PIN_REFUSED, "the PIN was not presented: the "
                          "card has rejected it before");
     if ((rc = openpgp_need_application(t)) < 0)
         return rc;
-    remember(op, pin, value);
+    if (user)
+        remember(op, pin, value);
     rc = pin->derived ? present_derived(t, pin, value)
                       : iso_present_pin(t->reader, pin, value);
-    if (rc == 0)
-        forget(op);
-    return rc == CARD_E_STATUS ? judge_refusal(t, pin) : rc;
+    if (rc == 0 && user)
+        openpgp_forget_presented(op);
+    return rc == CARD_E_STATUS ? openpgp_judge_refusal(t, pin, before) : rc;
 }

@@ -207,17 +207,16 @@ static int list_pins(struct token *t)
 /* TokenInfo: the label that PKCS#11 programs know the card by. */
 static int list_info(struct token *t)
 {
-    struct p15_token_info info;
+    struct p15_token_info *info = &p15_of(t)->info;
     struct buf file;
     int rc;
 
     rc = p15_read_file(t, p15_of(t)->swapped ? BYTES_OF(fid_odf)
                                              : BYTES_OF(fid_token_info),
                        p15_whole, &file);
-    if (rc == 0 &&
-        p15_parse_token_info(buf_view(&file), &info) == 0) {
-        memcpy(t->label, info.label, sizeof(t->label));
-        memcpy(t->manufacturer, info.manufacturer, sizeof(t->manufacturer));
+    if (rc == 0 && p15_parse_token_info(buf_view(&file), info) == 0) {
+        memcpy(t->label, info->label, sizeof(t->label));
+        memcpy(t->manufacturer, info->manufacturer, sizeof(t->manufacturer));
     }
     buf_free(&file);
     return rc;

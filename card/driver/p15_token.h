@@ -31,6 +31,7 @@ struct p15_token {
     const struct p15_dialect *dialect;
     struct p15_odf odf;
     bool odf_read;
+    struct p15_token_info info; /* after TOKEN_INFO was listed */
     bool swapped; /* ODF is 5032, TokenInfo 5031: a driver saw it */
     bool mark_asked;
 };

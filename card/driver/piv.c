@@ -12,8 +12,6 @@
 #include "card/wire/tlv.h"
 
 enum {
-    PIN_GLOBAL = 0x00,
-    PIN_APPLICATION = 0x80,
     POLICY_GLOBAL = 0x20,     /* the global PIN serves too */
     PRIMARY_GLOBAL = 0x20,    /* and is the one the holder knows */
     GUID_LEN = 16
@@ -193,7 +191,7 @@ static void add_slot(struct token *t, const struct slot *s)
         .user_consent = s->ref == PIV_SIGNATURE,
     };
     if (s->ref != PIV_CARD_AUTHENTICATION)
-        key->auth_id = (struct card_id){{PIN_APPLICATION}, 1};
+        key->auth_id = (struct card_id){{PIV_PIN}, 1};
     snprintf(key->label, sizeof(key->label), "%s", s->label);
     *cert = (struct card_cert_info){
         .id = key->id,
@@ -227,12 +225,12 @@ static void list_pins(struct token *t)
 
     t->pins[0] = (struct card_pin_info){
         .label = "PIV PIN",
-        .auth_id = {{PIN_APPLICATION}, 1},
+        .auth_id = {{PIV_PIN}, 1},
         .type = piv->yubico ? CARD_PIN_UTF8 : CARD_PIN_ASCII_NUMERIC,
         .min_len = 6,
         .max_len = 8,
         .stored_len = 8,
-        .ref = PIN_APPLICATION,
+        .ref = PIV_PIN,
         .pad_char = 0xFF,
         .needs_padding = true,
         .tries_left = CARD_TRIES_UNKNOWN,
@@ -281,9 +279,9 @@ static bool is_pin_metadata(struct bytes answer)
 /*
  * They tell the maximum, which nothing else does, and prove the application.
  */
-static int read_pin_metadata(struct token *t, struct card_pin_info *pin)
+int piv_read_tries(struct token *t, struct card_pin_info *pin)
 {
-    const struct apdu cmd = {.ins = INS_GET_METADATA, .p2 = PIN_APPLICATION,
+    const struct apdu cmd = {.ins = INS_GET_METADATA, .p2 = pin->ref,
                              .le = APDU_LE_MAX};
     uint8_t space[APDU_LE_MAX];
     struct buf answer = BUF_ON(space);
@@ -329,7 +327,7 @@ static int discover_pin(struct token *t, struct card_pin_info *pin)
     if (rc == 0 && tlv_find_path(buf_view(&object), path, &policy) &&
         policy.value.len == 2 && (policy.value.data[0] & POLICY_GLOBAL) != 0 &&
         policy.value.data[1] == PRIMARY_GLOBAL) {
-        pin->ref = PIN_GLOBAL;
+        pin->ref = PIV_GLOBAL_PIN;
         snprintf(pin->label, sizeof(pin->label), "global PIN");
     }
     return 0;
@@ -349,7 +347,7 @@ static int piv_pin_status(struct token *t, struct card_pin_info *pin)
 
     pin->verified = false;
     if (piv->yubico) {
-        if (!piv_refused(rc = read_pin_metadata(t, pin)))
+        if (!piv_refused(rc = piv_read_tries(t, pin)))
             return rc;
         piv->yubico = false; /* before firmware 5.3 */
     }

@@ -1,6 +1,7 @@
 /*
  * Inside the PIV driver: what its files share. piv.c knows the card and its
- * PIN, piv_object.c what is on it, piv_key.c uses keys.
+ * PIN, piv_object.c what is on it, piv_key.c uses keys; piv_admin.c is for
+ * holders.
  */
 #ifndef CARD_DRIVER_PIV_H
 #define CARD_DRIVER_PIV_H
@@ -30,7 +31,14 @@ enum {
 };
 
 /* Yubico's, as others have them too. */
-enum { INS_GET_METADATA = 0xF7, INS_GET_SERIAL = 0xF8 };
+enum {
+    INS_GET_METADATA = 0xF7,
+    INS_GET_SERIAL = 0xF8,
+    INS_GET_VERSION = 0xFD
+};
+
+/* Key references of PINs (part 1, table 4a). */
+enum { PIV_GLOBAL_PIN = 0x00, PIV_PIN = 0x80, PIV_PUK = 0x81 };
 
 struct piv {
     bool yubico;       /* the ATR says so: its PIN has metadata */
@@ -55,6 +63,9 @@ int piv_command(struct token *t, const struct apdu *cmd, piv_proof_fn *proof,
 
 /* The card understood and said no, 6982 too. */
 bool piv_refused(int rc);
+
+/* The tries of a PIN or PUK by Yubico's metadata; refused: it has none. */
+int piv_read_tries(struct token *t, struct card_pin_info *pin);
 
 /* The application's name, without the version that ends it. */
 extern const uint8_t piv_aid[9];

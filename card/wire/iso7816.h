@@ -107,10 +107,11 @@ int iso_pin_block(const struct card_pin_info *info, struct bytes pin,
                   struct buf *out);
 
 /*
- * Whether the reader's own keypad can enter a PIN as `info` describes it. May
- * ask the reader, no APDU.
+ * Whether the reader's own keypad can enter a PIN as `info` describes it, or
+ * the old and a new one (`modify`). May ask the reader, no APDU.
  */
-bool iso_keypad_fits(struct reader *r, const struct card_pin_info *info);
+bool iso_keypad_fits(struct reader *r, const struct card_pin_info *info,
+                     bool modify);
 
 /*
  * VERIFY with a PIN: `value`, padded; or with pin->keypad the one entered at
@@ -122,11 +123,18 @@ int iso_present_pin(struct reader *r, struct card_pin_info *pin,
                     struct bytes value);
 
 /*
- * CHANGE REFERENCE DATA: from `old` to `new`, both padded; or with pin->keypad
- * both entered at the reader, the new one twice. Nothing is sent if a value is
- * malformed. Errors and tries as iso_present_pin.
+ * What the two of these and iso_pin_set.h stand on.
+ *
+ * A command with a PIN's block in its data: pin->presented is set, tries_left
+ * kept.
+ * CARD_E_PIN_WRONG, CARD_E_PIN_LOCKED, CARD_E_STATUS: the card refused.
+ * CARD_E_PROTOCOL: it failed (65xx, 6F00), and may have done it or not.
  */
-int iso_change_pin(struct reader *r, struct card_pin_info *pin,
-                   struct bytes old, struct bytes new);
+struct apdu;
+int iso_send_pin(struct reader *r, const struct apdu *cmd,
+                 struct card_pin_info *pin, const char *doing);
+/* The same, the values being entered at the reader's keypad; `modify`: 24. */
+int iso_enter_pin(struct reader *r, struct card_pin_info *pin, bool modify,
+                  const char *doing);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * PINs: VERIFY and CHANGE REFERENCE DATA of ISO 7816-4, with the PIN blocks of
- * ISO 7816-15 PasswordType, built here or at a reader's keypad.
+ * PINs: VERIFY of ISO 7816-4, with the PIN blocks of ISO 7816-15 PasswordType,
+ * built here or at a reader's keypad.
  */
 #include "card/wire/iso7816.h"
 
@@ -291,9 +291,10 @@ static bool describe(struct reader *r, const struct card_pin_info *info,
            entry->min_len <= entry->max_len;
 }
 
-bool iso_keypad_fits(struct reader *r, const struct card_pin_info *info)
+bool iso_keypad_fits(struct reader *r, const struct card_pin_info *info,
+                     bool modify)
 {
-    struct reader_entry entry = {.modify = false};
+    struct reader_entry entry = {.modify = modify};
 
     return describe(r, info, &entry);
 }
@@ -353,8 +354,8 @@ static int judge_entry(uint16_t sw, const struct reader_entry *entry,
     }
 }
 
-static int enter_at_keypad(struct reader *r, struct card_pin_info *pin,
-                           bool modify, const char *doing)
+int iso_enter_pin(struct reader *r, struct card_pin_info *pin, bool modify,
+                  const char *doing)
 {
     uint8_t command[APDU_HEADER + 2 * KEYPAD_BLOCK_MAX], answer[258];
     struct buf template = BUF_ON(command), rsp = BUF_ON(answer);
@@ -369,6 +370,8 @@ static int enter_at_keypad(struct reader *r, struct card_pin_info *pin,
         return rc;
     entry.command = buf_view(&template);
     pin->tries_left = CARD_TRIES_UNKNOWN;
+    pin->presented = true;
+    pin->setting = modify;
     if ((rc = r->ops->enter_pin(r, &entry, &rsp)) < 0)
         return rc;
     if (rsp.len < 2)
@@ -380,39 +383,48 @@ static int enter_at_keypad(struct reader *r, struct card_pin_info *pin,
 
 /* ---- either way ---------------------------------------------------------- */
 
+/*
+ * A card whose memory failed (65xx), or that does not know what went wrong
+ * (6F00), may have done half: that is no refusal.
+ */
+static bool is_doubtful(uint16_t sw)
+{
+    return (sw & 0xFF00) == 0x6500 || sw == 0x6F00;
+}
+
+int iso_send_pin(struct reader *r, const struct apdu *cmd,
+                 struct card_pin_info *pin, const char *doing)
+{
+    uint16_t sw;
+    int rc;
+
+    /* An empty VERIFY would ask for the state: 9000 says nothing of a PIN */
+    if (cmd->data.len == 0)
+        return card_fail(CARD_E_PIN_FORMAT, "the PIN is empty");
+    pin->tries_left = CARD_TRIES_UNKNOWN;
+    pin->presented = true;
+    if ((rc = apdu_exchange(r, cmd, NULL, &sw)) < 0)
+        return rc;
+    if (is_doubtful(sw))
+        return card_fail(CARD_E_PROTOCOL, "cannot %s: the card failed (%04X)",
+                         doing, (unsigned)sw);
+    return judge(sw, doing, &pin->tries_left);
+}
+
 int iso_present_pin(struct reader *r, struct card_pin_info *pin,
                     struct bytes value)
 {
     uint8_t raw[CARD_MAX_PIN];
     struct buf block = BUF_ON(raw);
+    struct apdu cmd = {.ins = INS_VERIFY, .p2 = pin->ref};
     int rc;
 
     if (pin->keypad)
-        return enter_at_keypad(r, pin, false, "verify the PIN");
-    if ((rc = iso_pin_block(pin, value, &block)) == 0)
-        rc = iso_verify(r, pin->ref, buf_view(&block), &pin->tries_left);
-    buf_wipe(&block);
-    return rc;
-}
-
-int iso_change_pin(struct reader *r, struct card_pin_info *pin,
-                   struct bytes old, struct bytes new)
-{
-    uint8_t raw[2 * CARD_MAX_PIN];
-    struct buf both = BUF_ON(raw);
-    struct apdu cmd = {.ins = INS_CHANGE_REFERENCE_DATA, .p2 = pin->ref};
-    uint16_t sw;
-    int rc;
-
-    if (pin->keypad)
-        return enter_at_keypad(r, pin, true, "change the PIN");
-    if ((rc = iso_pin_block(pin, old, &both)) == 0 &&
-        (rc = iso_pin_block(pin, new, &both)) == 0) {
-        cmd.data = buf_view(&both);
-        pin->tries_left = CARD_TRIES_UNKNOWN;
-        if ((rc = apdu_exchange(r, &cmd, NULL, &sw)) == 0)
-            rc = judge(sw, "change the PIN", &pin->tries_left);
+        return iso_enter_pin(r, pin, false, "verify the PIN");
+    if ((rc = iso_pin_block(pin, value, &block)) == 0) {
+        cmd.data = buf_view(&block);
+        rc = iso_send_pin(r, &cmd, pin, "verify the PIN");
     }
-    buf_wipe(&both);
+    buf_wipe(&block);
     return rc;
 }

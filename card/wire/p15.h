@@ -32,6 +32,7 @@ struct p15_odf {
     struct p15_files prkdf; /* A0 */
     struct p15_files pukdf; /* A1 */
     struct p15_files cdf;   /* A4, then A5 and A6 */
+    struct p15_files dodf;  /* A7 */
     struct p15_files aodf;  /* A8 */
 };
 
@@ -59,8 +60,12 @@ struct p15_algorithm {
     uint8_t alg_ref;
 };
 
-/* TokenInfo 5032, the fields that name a card. Empty where absent. */
+/*
+ * TokenInfo 5032, the fields that name a card. Empty where absent.
+ *   version  as it stands there, 0 is v1; below 0: none
+ */
 struct p15_token_info {
+    int version;
     char label[CARD_LABEL_MAX];
     char manufacturer[CARD_LABEL_MAX];
     char serial[CARD_SERIAL_MAX];   /* hex */

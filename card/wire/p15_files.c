@@ -18,6 +18,7 @@ enum {
     TAG_ODF_CDF = 0xA4,
     TAG_ODF_CDF_TRUSTED = 0xA5,
     TAG_ODF_CDF_USEFUL = 0xA6,
+    TAG_ODF_DODF = 0xA7,
     TAG_ODF_AODF = 0xA8,
     TAG_ALGORITHMS = 0xA2,
     TAG_LAST_UPDATE = 0xA5
@@ -62,9 +63,10 @@ int p15_parse_odf(struct bytes file, struct p15_odf *out)
     collect_paths(file, TAG_ODF_CDF, &out->cdf);
     collect_paths(file, TAG_ODF_CDF_TRUSTED, &out->cdf);
     collect_paths(file, TAG_ODF_CDF_USEFUL, &out->cdf);
+    collect_paths(file, TAG_ODF_DODF, &out->dodf);
     collect_paths(file, TAG_ODF_AODF, &out->aodf);
     if (out->prkdf.count + out->pukdf.count + out->cdf.count +
-            out->aodf.count == 0)
+            out->dodf.count + out->aodf.count == 0)
         return card_fail(CARD_E_PROTOCOL, "EF.ODF names no directory file");
     return 0;
 }
@@ -126,9 +128,11 @@ int p15_parse_token_info(struct bytes file, struct p15_token_info *out)
 {
     struct tlv info, t;
 
-    *out = (struct p15_token_info){.label = ""};
+    *out = (struct p15_token_info){.version = -1};
     if (!tlv_next_is(&file, TAG_SEQUENCE, &info))
         return card_fail(CARD_E_PROTOCOL, "TokenInfo is no SEQUENCE");
+    if (tlv_find(info.value, TAG_INTEGER, &t) && t.value.len == 1)
+        out->version = t.value.data[0];
     if (tlv_find(info.value, TAG_OCTET_STRING, &t))
         bytes_to_hex(t.value, out->serial, sizeof(out->serial));
     p15_find_label(info.value, TAG_UTF8, out->manufacturer);

@@ -8,7 +8,7 @@
 #include "card/object.h"
 #include "card/reader/reader.h"
 #include "card/wire/apdu.h"
-#include "card/wire/iso7816.h"
+#include "card/wire/iso_pin_set.h"
 
 static const uint8_t cps3[] = {0xE8, 0x28, 0xBD, 0x08, 0x0F, 0x80, 0x25,
                                0x00, 0x00, 0x01, 0xFF, 0x00, 0x10};

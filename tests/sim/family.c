@@ -13,6 +13,7 @@
 #include "tests/sim/multi.h"
 #include "tests/sim/openpgp.h"
 #include "tests/sim/piv.h"
+#include "tests/sim/stranger.h"
 
 static const struct {
     const char *name;
@@ -28,6 +29,7 @@ static const struct {
     {"gemsafe-v3", gemsafe_v3_make},
     {"gemp15", gemp15_make},
     {"yubikey", yubikey_make},
+    {"stranger", stranger_make},
 };
 
 int sim_card_new(const char *family, const struct sim_options *options,

@@ -317,7 +317,7 @@ static int write_pin(struct sim_pgp *p, size_t index)
     int rc = 0;
 
     if (p->text[index][0] != '\0')
-        rc = sim_pgp_wire_pin(p, p->text[index], &value);
+        rc = sim_pgp_wire_pin(p, index, p->text[index], &value);
     pin->len = value.len;
     if (index == PGP_RC)
         pin->tries = value.len > 0 ? pin->max : 0;

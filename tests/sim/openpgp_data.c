@@ -12,8 +12,8 @@
 
 enum { DATA_MAX = 2048, SALT_LEN = 8, KDF_COUNT = 1000, FINGERPRINT_LEN = 20 };
 
-static const uint8_t salt[SALT_LEN] = {0x53, 0x61, 0x6C, 0x74,
-                                       0x20, 0x50, 0x57, 0x31};
+static const char salts[][SALT_LEN + 1] = {
+    [PGP_PW1] = "Salt PW1", [PGP_PW3] = "Salt PW3", [PGP_RC] = "Salt, RC"};
 
 /* ---- 6E ------------------------------------------------------------------ */
 
@@ -166,9 +166,10 @@ static int put_tagged(const struct sim_pgp *p, struct buf *out)
 
 /* ---- KDF ----------------------------------------------------------------- */
 
-int sim_pgp_wire_pin(const struct sim_pgp *p, const char *text,
+int sim_pgp_wire_pin(const struct sim_pgp *p, size_t index, const char *text,
                      struct buf *out)
 {
+    const char *salt = salts[index];
     uint8_t stream[KDF_COUNT], hash[32];
     size_t len = strlen(text);
 
@@ -177,7 +178,7 @@ int sim_pgp_wire_pin(const struct sim_pgp *p, const char *text,
     for (size_t i = 0; i < sizeof(stream); i++) {
         size_t at = i % (SALT_LEN + len);
 
-        stream[i] = at < SALT_LEN ? salt[at] : (uint8_t)text[at - SALT_LEN];
+        stream[i] = (uint8_t)(at < SALT_LEN ? salt[at] : text[at - SALT_LEN]);
     }
     if (EVP_Digest(stream, sizeof(stream), hash, NULL, EVP_sha256(), NULL) != 1)
         return card_fail(CARD_E_CONFIG, "openpgp: no SHA-256");
@@ -190,21 +191,25 @@ static int put_kdf(const struct sim_pgp *p, struct buf *out)
     static const char *const texts[] = {
         [PGP_KDF_NO] = "810100",
         [PGP_KDF_YES] =
-            ("810103 820108 8304000003E8 84($0) 85($0) 86($0)"
-             "87($1) 88($2)"),
-        [PGP_KDF_HUGE] = "810103 820108 8304FFFFFFFF 84($0) 85($0) 86($0)",
+            ("810103 820108 8304000003E8 84($0) 85($1) 86($2)"
+             "87($3) 88($4)"),
+        [PGP_KDF_HUGE] = "810103 820108 8304FFFFFFFF 84($0) 85($1) 86($2)",
         [PGP_KDF_UNKNOWN] = "810104 820108 8304000003E8 84($0)",
     };
     uint8_t first_space[SIM_PIN_MAX], admin_space[SIM_PIN_MAX];
     struct buf first = BUF_ON(first_space), admin = BUF_ON(admin_space);
-    struct bytes args[] = {BYTES_OF(salt), {NULL, 0}, {NULL, 0}};
+    struct bytes args[] = {bytes_from(salts[PGP_PW1], SALT_LEN),
+                           bytes_from(salts[PGP_RC], SALT_LEN),
+                           bytes_from(salts[PGP_PW3], SALT_LEN),
+                           {NULL, 0},
+                           {NULL, 0}};
     int rc;
 
-    if ((rc = sim_pgp_wire_pin(p, "123456", &first)) < 0 ||
-        (rc = sim_pgp_wire_pin(p, "12345678", &admin)) < 0)
+    if ((rc = sim_pgp_wire_pin(p, PGP_PW1, "123456", &first)) < 0 ||
+        (rc = sim_pgp_wire_pin(p, PGP_PW3, "12345678", &admin)) < 0)
         return rc;
-    args[1] = buf_view(&first);
-    args[2] = buf_view(&admin);
+    args[3] = buf_view(&first);
+    args[4] = buf_view(&admin);
     return template_put(out, texts[p->kdf], args);
 }
 

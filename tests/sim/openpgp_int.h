@@ -47,8 +47,8 @@ unsigned sim_pgp_get_data(struct sim_pgp *p, unsigned tag, struct buf *out);
 /* The public key template of a slot. */
 unsigned sim_pgp_put_public(struct sim_pgp *p, enum sim_pgp_slot slot,
                             struct buf *out);
-/* What a PIN is on the wire: with a KDF, its hash. */
-int sim_pgp_wire_pin(const struct sim_pgp *p, const char *text,
+/* What a PIN is on the wire: with a KDF, its hash behind a salt of its own. */
+int sim_pgp_wire_pin(const struct sim_pgp *p, size_t index, const char *text,
                      struct buf *out);
 
 /* openpgp_key.c: PSO and INTERNAL AUTHENTICATE. */

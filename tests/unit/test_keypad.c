@@ -12,7 +12,7 @@
 #include "card/object.h"
 #include "card/reader/part10.h"
 #include "card/wire/apdu.h"
-#include "card/wire/iso7816.h"
+#include "card/wire/iso_pin_set.h"
 #include "tests/sim/keypad.h"
 #include "tests/unit/card_world.h"
 #include "tests/unit/fake_reader.h"
@@ -331,10 +331,10 @@ static void test_keypad_fits_only_what_it_can_build(void **state)
         struct fake_card card = {.steps = NULL};
 
         fake_reader_open(&reader, &card);
-        assert_false(iso_keypad_fits(&reader, &rows[i].info));
+        assert_false(iso_keypad_fits(&reader, &rows[i].info, false));
         reader.ops = with_keypad(&fake_reader);
         pad.offers = rows[i].offers;
-        if (iso_keypad_fits(&reader, &rows[i].info) != rows[i].fits)
+        if (iso_keypad_fits(&reader, &rows[i].info, false) != rows[i].fits)
             fail_msg("row %zu", i);
     }
 }

@@ -234,7 +234,7 @@ static void test_kdf_hashes_as_s2k_does(void **state)
 
         assert_int_equal(bytes_from_hex(rows[i].object, &object), 0);
         assert_int_equal(openpgp_parse_kdf(buf_view(&object), &kdf), 0);
-        assert_int_equal(openpgp_derive_pin(crypto, &kdf,
+        assert_int_equal(openpgp_derive_pin(crypto, &kdf, OPENPGP_USER,
                                         bytes_of_string("123456"), &derived),
                          0);
         bytes_to_hex(buf_view(&derived), hex, sizeof(hex));
@@ -277,12 +277,14 @@ static void test_pw_status_that_is_cut_tells_no_tries(void **state)
 
     (void)state;
     assert_true(openpgp_parse_pw_status(BYTES_OF(status), &pw));
-    assert_true(pw.several && !pw.pin_block);
-    assert_int_equal(pw.max_len, 127);
-    assert_int_equal(pw.tries, 3);
+    assert_true(pw.several && !pw.of[OPENPGP_USER].pin_block);
+    assert_int_equal(pw.of[OPENPGP_USER].max_len, 127);
+    assert_int_equal(pw.of[OPENPGP_USER].tries, 3);
+    assert_int_equal(pw.of[OPENPGP_CODE].tries, 1);
+    assert_int_equal(pw.of[OPENPGP_ADMIN].tries, 2);
     for (size_t len = 0; len < sizeof(status); len++) {
         assert_false(openpgp_parse_pw_status(bytes_from(status, len), &pw));
-        assert_int_equal(pw.tries, CARD_TRIES_UNKNOWN);
+        assert_int_equal(pw.of[OPENPGP_USER].tries, CARD_TRIES_UNKNOWN);
     }
 }
 
