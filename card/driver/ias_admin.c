@@ -18,12 +18,17 @@ static bool is_cps(const struct token *t)
 
 /*
  * A PUK is used up after a number of uses, which its object alone tells: that
- * is asked anew each time.
+ * is asked anew each time, and with it which way of unblocking the card has,
+ * even if another program's disturbance had made it refuse before.
  */
 static int pin_status(struct token *t, struct card_pin_info *pin)
 {
-    if (pin->unblocking)
+    struct ias *ias = t->priv;
+
+    if (pin->unblocking) {
         pin->tries_max = CARD_TRIES_UNKNOWN;
+        ias->no_sdo = false;
+    }
     return ias_pin_status(t, pin);
 }
 

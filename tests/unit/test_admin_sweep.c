@@ -308,12 +308,9 @@ static void check_tries(struct run *r)
         complain(r, &r->totals->wrong, "a try is lost");
 }
 
-/* Of a PIN that is blocked as it was: the next program unblocks it. */
+/* Of a PIN that is blocked as it was. */
 static void check_unblock(struct run *r)
 {
-    card_set_free(&r->set);
-    world_restart(&r->w);
-    r->card = open_card(r->f, r->w.ctx, &r->set, &r->pin);
     do_it(r);
     if (r->rc < 0)
         complain(r, &r->totals->wrong, "it cannot be unblocked");
