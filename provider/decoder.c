@@ -16,8 +16,8 @@
 #include <openssl/pem.h>
 #include <openssl/store.h>
 
+#include "card/wrapped_uri.h"
 #include "provider/ml.h"
-#include "provider/wrapped_uri.h"
 
 #define STRUCTURE "pk11-uri"
 

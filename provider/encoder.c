@@ -11,8 +11,8 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 
+#include "card/wrapped_uri.h"
 #include "provider/ml.h"
-#include "provider/wrapped_uri.h"
 
 static OSSL_FUNC_encoder_newctx_fn encoder_newctx;
 static OSSL_FUNC_encoder_freectx_fn encoder_freectx;

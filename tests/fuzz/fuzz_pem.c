@@ -14,8 +14,8 @@
 
 #include "card/error.h"
 #include "card/reader/reader.h"
+#include "card/wrapped_uri.h"
 #include "provider/builtin.h"
-#include "provider/wrapped_uri.h"
 #include "tests/fuzz/fuzz.h"
 
 static int no_list(void *io, struct reader_list *out)

@@ -3,8 +3,8 @@
  * "PKCS#11 PROVIDER URI" around SEQUENCE { VisibleString "PKCS#11 Provider URI
  * v1.0", UTF8String URI }, the format of pkcs11-provider.
  */
-#ifndef PROVIDER_WRAPPED_URI_H
-#define PROVIDER_WRAPPED_URI_H
+#ifndef CARD_WRAPPED_URI_H
+#define CARD_WRAPPED_URI_H
 
 #include <stdbool.h>
 
@@ -15,7 +15,7 @@
 
 enum { WRAPPED_URI_MAX = CARD_URI_MAX + 64 }; /* bytes of DER */
 
-/* DER of a URI of at most CARD_URI_MAX bytes. CARD_E_MEMORY, CARD_E_BUFFER. */
+/* DER of a URI, 1 to CARD_URI_MAX bytes. CARD_E_ARGUMENT, CARD_E_BUFFER. */
 int wrapped_uri_encode(struct bytes uri, struct buf *out);
 
 /* Whether DER is a wrapped URI, and then the URI as a string. */
