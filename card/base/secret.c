@@ -128,19 +128,37 @@ static int read_all(const char *path, int fd, struct buf *out)
     return refuse(path, "is longer than 256 bytes");
 }
 
+static int read_file(const char *path, struct buf *out)
+{
+    int fd, rc;
+
+    fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return refuse_open(path, errno);
+    if ((rc = check_file(path, fd)) == 0)
+        rc = read_all(path, fd, out);
+    close(fd);
+    return rc;
+}
+
+static void cut_line_end(struct bytes *line)
+{
+    if (line->len > 0 && line->data[line->len - 1] == '\n') {
+        line->len--;
+        if (line->len > 0 && line->data[line->len - 1] == '\r')
+            line->len--;
+    }
+}
+
 /* What an editor may leave in a file would cost a try: it is no PIN. */
-static int check_pin(const char *path, struct buf *pin)
+static int check_pin(const char *path, struct bytes *pin)
 {
     static const uint8_t byte_order_mark[] = {0xEF, 0xBB, 0xBF};
 
-    if (pin->len > 0 && pin->data[pin->len - 1] == '\n') {
-        pin->len--;
-        if (pin->len > 0 && pin->data[pin->len - 1] == '\r')
-            pin->len--;
-    }
+    cut_line_end(pin);
     if (pin->len == 0)
         return refuse(path, "holds no PIN");
-    if (bytes_start_with(buf_view(pin), BYTES_OF(byte_order_mark)))
+    if (bytes_start_with(*pin, BYTES_OF(byte_order_mark)))
         return refuse(path, "starts with a byte order mark: save it without");
     for (size_t i = 0; i < pin->len; i++) {
         if (pin->data[i] < 0x20 || pin->data[i] == 0x7F)
@@ -149,23 +167,72 @@ static int check_pin(const char *path, struct buf *pin)
     return 0;
 }
 
+/* With its end. */
+static struct bytes take_line(struct bytes *rest)
+{
+    const uint8_t *end = memchr(rest->data, '\n', rest->len);
+    size_t len = end != NULL ? (size_t)(end - rest->data) + 1 : rest->len;
+    struct bytes line = bytes_from(rest->data, len);
+
+    *rest = bytes_from(rest->data + len, rest->len - len);
+    return line;
+}
+
+/* The others are held to the same demands: a file with a fault is not used. */
+static int find_line(const char *path, struct bytes rest, unsigned wanted,
+                     struct bytes *out)
+{
+    unsigned count = 0;
+    int rc;
+
+    for (; rest.len > 0; count++) {
+        struct bytes line = take_line(&rest);
+
+        if ((rc = check_pin(path, &line)) < 0)
+            return rc;
+        if (count == wanted)
+            *out = line;
+    }
+    if (count == 0)
+        return refuse(path, "holds no PIN");
+    if (count <= wanted)
+        return refuse(path, "has too few lines: each value has its own");
+    return 0;
+}
+
+static int keep(struct bytes pin, struct secret **out)
+{
+    if ((*out = secret_new(pin)) == NULL)
+        return card_fail(CARD_E_MEMORY, "no memory for a PIN");
+    return 0;
+}
+
 int secret_from_file(const char *path, struct secret **out)
 {
     uint8_t content[SECRET_FILE_MAX + 1];
-    struct buf pin = BUF_ON(content);
-    int fd, rc;
+    struct buf file = BUF_ON(content);
+    struct bytes pin;
+    int rc;
 
-    fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return refuse_open(path, errno);
-    if ((rc = check_file(path, fd)) < 0 ||
-        (rc = read_all(path, fd, &pin)) < 0 ||
-        (rc = check_pin(path, &pin)) < 0)
-        goto out;
-    if ((*out = secret_new(buf_view(&pin))) == NULL)
-        rc = card_fail(CARD_E_MEMORY, "no memory for a PIN");
-out:
-    buf_wipe(&pin);
-    close(fd);
+    if ((rc = read_file(path, &file)) == 0) {
+        pin = buf_view(&file);
+        if ((rc = check_pin(path, &pin)) == 0)
+            rc = keep(pin, out);
+    }
+    buf_wipe(&file);
+    return rc;
+}
+
+int secret_from_file_line(const char *path, unsigned line, struct secret **out)
+{
+    uint8_t content[SECRET_FILE_MAX + 1];
+    struct buf file = BUF_ON(content);
+    struct bytes pin;
+    int rc;
+
+    if ((rc = read_file(path, &file)) == 0 &&
+        (rc = find_line(path, buf_view(&file), line, &pin)) == 0)
+        rc = keep(pin, out);
+    buf_wipe(&file);
     return rc;
 }

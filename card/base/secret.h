@@ -29,5 +29,10 @@ struct bytes secret_view(const struct secret *s);
  * to mend it; nothing of the content is in the sentence.
  */
 int secret_from_file(const char *path, struct secret **out);
+/*
+ * Of a file with several values, one a line: line `line`, 0 is the first. All
+ * else as above, for every line of it.
+ */
+int secret_from_file_line(const char *path, unsigned line, struct secret **out);
 
 #endif

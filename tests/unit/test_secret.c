@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,6 +280,72 @@ static void test_file_when_foreign_then_refused(void **state)
     assert_refused("another user");
 }
 
+static void assert_line(unsigned line, const char *pin)
+{
+    struct secret *s = NULL;
+
+    assert_int_equal(secret_from_file_line(path, line, &s), 0);
+    assert_true(bytes_equal(secret_view(s), bytes_of_string(pin)));
+    secret_free(s);
+}
+
+static void assert_line_refused(unsigned line, const char *why)
+{
+    struct secret *s = NULL;
+
+    assert_int_equal(secret_from_file_line(path, line, &s), CARD_E_CONFIG);
+    assert_null(s);
+    if (strstr(card_error_sentence(), why) == NULL)
+        fail_msg("%s", card_error_sentence());
+    assert_null(strstr(card_error_sentence(), "4711"));
+}
+
+static void test_line_when_there_then_given_without_its_end(void **state)
+{
+    (void)state;
+    write_file("4711", 4);
+    assert_line(0, "4711");
+    write_file("4711\n4712", 9);
+    assert_line(0, "4711");
+    assert_line(1, "4712");
+    write_file("4711\r\n 4712 \r\n4713\n", 19);
+    assert_line(0, "4711");
+    assert_line(1, " 4712 ");
+    assert_line(2, "4713");
+}
+
+static void test_line_when_absent_then_refused(void **state)
+{
+    (void)state;
+    write_file("4711\n", 5);
+    assert_line_refused(1, "too few lines");
+    assert_line_refused(UINT_MAX, "too few lines");
+    write_file("", 0);
+    assert_line_refused(0, "no PIN");
+}
+
+/* A fault in any line: what is on the others may be shifted. */
+static void test_line_when_another_is_at_fault_then_refused(void **state)
+{
+    (void)state;
+    write_file("4711\n\n4712\n", 11);
+    assert_line_refused(0, "no PIN");
+    assert_line_refused(2, "no PIN");
+    write_file("4711\n4712\r", 10);
+    assert_line_refused(0, "control character");
+    write_file("\xEF\xBB\xBF" "4711\n4712\n", 13);
+    assert_line_refused(1, "byte order mark");
+}
+
+static void test_line_when_file_is_unsafe_then_refused(void **state)
+{
+    (void)state;
+    write_file("4711\n4712\n", 10);
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_line_refused(0, "chmod 600");
+    assert_line_refused(1, "chmod 600");
+}
+
 #define ON_FILE(test)                                                          \
     cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
@@ -301,7 +368,11 @@ int main(void)
         ON_FILE(test_file_when_directory_then_refused),
         ON_FILE(test_file_when_device_then_refused),
         ON_FILE(test_file_when_open_to_others_then_refused),
-        ON_FILE(test_file_when_foreign_then_refused)};
+        ON_FILE(test_file_when_foreign_then_refused),
+        ON_FILE(test_line_when_there_then_given_without_its_end),
+        ON_FILE(test_line_when_absent_then_refused),
+        ON_FILE(test_line_when_another_is_at_fault_then_refused),
+        ON_FILE(test_line_when_file_is_unsafe_then_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
