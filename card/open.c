@@ -174,6 +174,23 @@ fail:
     return NULL;
 }
 
+/*
+ * Cards of two makers may share a driver and a number, so that their ATR is in
+ * the name under which a card's content is kept (FNV-1a, 32 bits).
+ */
+static int open_cache(struct card *c)
+{
+    char kind[CACHE_DRIVER_MAX];
+    uint32_t hash = 0x811C9DC5;
+
+    for (size_t i = 0; i < c->reader.atr_len; i++)
+        hash = (hash ^ c->reader.atr[i]) * 0x01000193;
+    snprintf(kind, sizeof(kind), "%s.%08x", c->token.driver->name,
+             (unsigned)hash);
+    return cache_card_new(c->context->cache, kind, c->token.serial,
+                          &c->token.cache);
+}
+
 static int probe(struct card *c, struct card_wanted *w)
 {
     int rc;
@@ -186,8 +203,7 @@ static int probe(struct card *c, struct card_wanted *w)
     c->by_name = w->driver != NULL;
     if (c->slot != NULL)
         return 0;
-    return cache_card_new(c->context->cache, c->token.driver->name,
-                          c->token.serial, &c->token.cache);
+    return open_cache(c);
 }
 
 /* In a transaction afterwards, unless it fails. */
