@@ -23,11 +23,12 @@ as_root()
 }
 
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libssl-dev
-    libpcsclite-dev libp11-dev libp11-kit-dev libcmocka-dev zlib1g-dev)
+    libpcsclite-dev libp11-dev libp11-kit-dev libcmocka-dev zlib1g-dev
+    libjansson-dev gettext)
 packages_sim=(pcscd libqrencode4 openssl curl nginx iproute2)
 packages_test=(clang valgrind opensc procps softhsm2 p11-kit apache2 haproxy
     gnupg scdaemon libjemalloc2 libnss3-tools mutt postgresql python3 stunnel4
-    yubico-piv-tool)
+    yubico-piv-tool expect)
 
 package_missing()
 {

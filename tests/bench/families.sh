@@ -118,9 +118,45 @@ figures_of_nine_cards()
         sign "$key" 1
         echo "${name}_first_apdus $(($(all_apdus) - before)) APDUs"
     done
+    figures_of_list
     for card in "${nine[@]}"; do
         card_pull "nine-$card"
     done
+}
+
+# median_ms COMMAND...: median of five, in milliseconds.
+median_ms()
+{
+    local times=() start
+
+    for _ in 1 2 3 4 5; do
+        start=${EPOCHREALTIME/./}
+        "$@" >/dev/null || true
+        times+=($(((${EPOCHREALTIME/./} - start) / 1000)))
+    done
+    printf '%s\n' "${times[@]}" | sort -n | sed -n 3p
+}
+
+# The tool with the same nine cards: new to it, and known.
+figures_of_list()
+{
+    local before
+
+    nothing_cached
+    before=$(all_apdus)
+    tessera list >/dev/null
+    echo "list_nine_apdus $(($(all_apdus) - before)) APDUs"
+    before=$(all_apdus)
+    tessera list >/dev/null
+    echo "list_nine_cached_apdus $(($(all_apdus) - before)) APDUs"
+    echo "list_nine_ms $(median_ms uncached_list) ms"
+    echo "list_nine_cached_ms $(median_ms tessera list) ms"
+}
+
+uncached_list()
+{
+    nothing_cached
+    tessera list
 }
 
 # --- Time ---------------------------------------------------------------------

@@ -73,6 +73,9 @@ echo "cps3_cert_apdus $(count one openssl storeutl -noout -certs \
     card://usage=auth) APDUs"
 nothing_cached
 echo "cps3_list_apdus $(count one openssl storeutl -noout card://) APDUs"
+nothing_cached
+echo "show_cps3_apdus $(count one tessera show) APDUs"
+echo "show_cps3_cached_apdus $(count one tessera show) APDUs"
 
 hash_something=(openssl dgst -sha256 /dev/null)
 echo "idle_apdus $(count one "${hash_something[@]}") APDUs"
@@ -84,6 +87,8 @@ read -r idle _ <<<"$("$build/tests/start_cost" "$work/without.cnf" \
     "$OPENSSL_CONF" 101 openssl dgst -sha256 /dev/null 2>&1 >/dev/null)"
 echo "idle_ms $idle ms"
 card_pull one
+# Nothing in the readers: what the program itself costs.
+echo "tool_without_card_ms $(median_ms tessera list 2>/dev/null) ms"
 
 figures_of_families
 figures_of_time

@@ -17,8 +17,9 @@ forbid()
 }
 
 inner='"card/(driver|pkcs11|wire|reader)/'
-forbid "provider engine" "$inner" "a face reaches under card/*.h"
-forbid "provider engine" '"card/card_int\.h' "a face sees struct card"
+forbid "provider engine card/tool" "$inner" "a face reaches under card/*.h"
+forbid "provider engine card/tool" '"card/[a-z_]*_int\.h' \
+    "a face sees struct card"
 forbid "provider" '"engine/' "the provider includes the engine"
 forbid "engine" '"provider/([^b]|b[^u])' "the engine includes the provider (its
 face for that is provider/builtin.h)"
@@ -32,13 +33,14 @@ forbid "card/wire card/reader card/base" '"card/driver/' \
     "a lower layer includes a driver"
 forbid "card/reader card/base" '"card/wire/' "a lower layer includes card/wire"
 forbid "card/base" '"card/reader/' "card/base includes a reader"
-forbid "provider engine" '<(winscard|PCSC/|pcsclite|reader\.h)' \
+forbid "provider engine card/tool" '<(winscard|PCSC/|pcsclite|reader\.h)' \
     "PC/SC in a face"
 forbid "$(find card -name '*.[ch]' ! -path card/reader/pcsc.c \
     ! -path card/reader/pcsc_list.c | tr '\n' ' ')" \
     '<(PCSC/)?(winscard|pcsclite|wintypes|ifdhandler)' \
     "PC/SC outside card/reader/pcsc.c and pcsc_list.c"
 forbid "$(find card -name '*.[ch]' ! -path card/base/crypto.c \
+    ! -path 'card/tool/*' \
     ! -path card/pkcs11/module.c | tr '\n' ' ')" \
     '<(openssl/|libp11)' \
     "OpenSSL outside card/base/crypto.c, libp11 outside card/pkcs11/module.c"
@@ -47,7 +49,8 @@ forbid "$(find card provider engine -name '*.[ch]' ! -path 'card/pkcs11/*' |
 forbid "$(find card provider engine -name '*.[ch]' \
     ! -path card/base/inflate.c | tr '\n' ' ')" '<zlib' \
     "zlib outside card/base/inflate.c"
-forbid "card" '<openssl/(core|provider|engine|store)' \
+forbid "$(find card -name '*.[ch]' ! -path 'card/tool/*' | tr '\n' ' ')" \
+    '<openssl/(core|provider|engine|store)' \
     "the card layer includes a face's OpenSSL interface"
 forbid "card provider engine" '"(\.\.?/|[^/"]*")' \
     "an include that is not a path from the root"

@@ -34,6 +34,12 @@ curl()
     with_runtime timeout -k 1 60 curl --silent --show-error --max-time 30 "$@"
 }
 
+# The tool, as it was built.
+tessera()
+{
+    with_runtime timeout --foreground 60 "$build/bin/tessera" "$@"
+}
+
 # A client that knows nothing of us.
 visit()
 {
@@ -45,6 +51,31 @@ visit()
 stock()
 {
     env -u OPENSSL_CONF -u OPENSSL_MODULES -u OPENSSL_ENGINES openssl "$@"
+}
+
+# in_charset CHARSET COMMAND...: the command as a French user runs it. The
+# locale is made once per build tree: the machine need not have it.
+in_charset()
+{
+    local locale=fr_FR.$1 folder=$build/locale new
+
+    if [ ! -d "$folder/$locale" ]; then
+        mkdir -p "$folder"
+        new=$(mktemp -d "$folder/XXXXXX")
+        localedef -i fr_FR -f "$1" "$new/$locale" 2>"$work/localedef" || {
+            cat "$work/localedef"
+            fail "localedef made no $locale"
+        }
+        # Another story may have been faster.
+        mv -nT "$new/$locale" "$folder/$locale"
+        rm -rf "$new"
+    fi
+    env -u LANGUAGE LOCPATH="$folder" LC_ALL="$locale" "${@:2}"
+}
+
+in_french()
+{
+    in_charset UTF-8 "$@"
 }
 
 # --- Configuration ------------------------------------------------------------
@@ -155,6 +186,29 @@ type_at_prompt()
             printf '%s\n' "$1"
         done 2>/dev/null
     )
+}
+
+# converse STATUS WORDS [QUESTION ANSWER]...: tessera with a terminal. Each question
+# is waited for and answered; an answer with a control character is that key, not
+# a line. It must end with that status, and leave the terminal as it was; what
+# was shown is in $work/shown, and as one line, which sentences are looked for
+# in, in $work/said. COLUMNS_WIDE: the terminal's width, 80 by default.
+# SPEAKER: in_french.
+converse()
+{
+    local status=0 wanted=$1
+
+    TESSERA="$build/bin/tessera $2" WORK=$work \
+        COLUMNS_WIDE=${COLUMNS_WIDE:-80} \
+        ${SPEAKER:-env} expect -f "$top/tests/e2e/converse.exp" -- "${@:3}" \
+        >"$work/shown" 2>&1 </dev/null || status=$?
+    tr -s '\r\n' ' ' <"$work/shown" >"$work/said"
+    if [ $status -ne "$wanted" ]; then
+        cat "$work/shown"
+        fail "status $status, not $wanted, of: tessera $2"
+    fi
+    cmp "$work/terminal.before" "$work/terminal.after" ||
+        fail "the terminal is left changed by: tessera $2"
 }
 
 # --- Servers ------------------------------------------------------------------

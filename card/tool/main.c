@@ -1,0 +1,148 @@
+/*
+ * tessera: the keys of smart cards for OpenSSL, for their holders. The table of
+ * subcommands.
+ */
+#include "card/tool/tool.h"
+
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+enum { SUMMARY_COLUMN = 14 }; /* behind the longest name */
+
+const struct tool_command tool_commands[] = {
+    {"list", list_run, N_("readers, cards, keys and certificates"),
+     N_("[CARD]")},
+    {"watch", watch_run, N_("the same, live, as cards come and go"), ""},
+    {"show", show_run, N_("all that a card says of itself and its holder"),
+     N_("[CARD] [--pin]")},
+    {"pin", pin_run, N_("see, verify, change or unblock a PIN"),
+     N_("status|verify|change|unblock [CARD] [--pin LABEL|NUMBER] "
+        "[--no-keypad] [--force] [--last-try]")},
+    {NULL, NULL, NULL, NULL},
+};
+
+/* Catalogues are found from where the program is: see tool.cmake. */
+static void find_catalogue(void)
+{
+    char path[4096];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    char *slash;
+
+    if (len <= 0)
+        return;
+    path[len] = '\0';
+    for (int up = 0; up < 2; up++)
+        if ((slash = strrchr(path, '/')) != NULL)
+            *slash = '\0';
+    strncat(path, "/share/locale", sizeof(path) - strlen(path) - 1);
+    bindtextdomain("tessera", path);
+    bind_textdomain_codeset("tessera", "UTF-8"); /* out.c converts */
+    bind_textdomain_codeset("libc", "UTF-8"); /* strerror */
+    textdomain("tessera");
+}
+
+static void usage(FILE *to)
+{
+    out_words(to, 0, "%s", _("Usage: tessera [--json] [--redact] "
+                             "[--card CARD] [--pin-file FILE] COMMAND"));
+    out_print(to, "\n");
+    for (const struct tool_command *c = tool_commands; c->name != NULL; c++) {
+        out_print(to, "  %-10s  ", c->name);
+        out_words(to, SUMMARY_COLUMN, "%s", _(c->summary));
+    }
+    out_print(to, "\n");
+    out_words(to, 0, "%s", _("Without a command: list. CARD is a card: URI, "
+                             "the number of a reader in the list, part of "
+                             "its name, or a serial number."));
+}
+
+static const struct tool_command *find(const char *name)
+{
+    for (const struct tool_command *c = tool_commands; c->name != NULL; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+static int run_command(struct tool *t, const char *name, int argc, char **argv)
+{
+    const struct tool_command *command = find(name);
+    int status;
+
+    if (command == NULL) {
+        tool_error(t, _("there is no command \"%s\""), name);
+        usage(stderr);
+        return TOOL_USAGE;
+    }
+    t->command = command->name;
+    status = command->run(t, argc, argv);
+    if (t->out != NULL && !out_finish(t->out) && status == TOOL_DONE) {
+        tool_error(t, _("standard output cannot be written"));
+        status = TOOL_FAILED;
+    }
+    return status;
+}
+
+/* Options that all commands take may stand before the command as well. */
+static int run(struct tool *t, int argc, char **argv)
+{
+    char *list[] = {argv[0], NULL};
+    bool version = false;
+    const struct tool_option own[] = {{"version", NULL, &version, NULL},
+                                      {NULL, NULL, NULL, NULL}};
+
+    argc = tool_parse(t, own, TOOL_COMMAND_FOLLOWS, argc, argv);
+    if (t->options.help) {
+        usage(stdout);
+        return TOOL_DONE;
+    }
+    if (argc < 0) {
+        usage(stderr);
+        return TOOL_USAGE;
+    }
+    if (version) {
+        puts("tessera " TESSERA_VERSION);
+        return TOOL_DONE;
+    }
+    if (argc == 1)
+        return run_command(t, "list", 1, list);
+    return run_command(t, argv[1], argc - 1, argv + 1);
+}
+
+/*
+ * Where one is closed, the next file that is opened would take its number, and
+ * be written to as the output. Writing fails, and is told, on this one.
+ */
+static void fill_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    struct tool t = {.command = ""};
+    int status;
+
+    fill_standard_files();
+    /* What openssl.cnf does to programs, this one is to mend (doctor.c). */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    setlocale(LC_ALL, "");
+    find_catalogue();
+    status = run(&t, argc, argv);
+    card_context_free(t.context);
+    if (t.log != NULL && t.log != stderr)
+        fclose(t.log);
+    out_free(t.out);
+    return status;
+}
