@@ -37,16 +37,17 @@ static int add_pins(struct token *t)
 /* Of the PUK the standard has no query: an empty VERIFY is for PINs. */
 static int pin_status(struct token *t, struct card_pin_info *pin)
 {
-    struct piv *piv = t->priv;
-    int rc;
+    const struct piv *piv = t->priv;
+    int rc = 0;
 
     if (!pin->unblocking)
         return driver_piv.pin_status(t, pin);
     pin->tries_left = CARD_TRIES_UNKNOWN;
-    if (!piv->yubico || !piv_refused(rc = piv_read_tries(t, pin)))
-        return piv->yubico ? rc : 0;
-    pin->tries_left = CARD_TRIES_UNKNOWN;
-    return 0;
+    if (piv->yubico && piv_refused(rc = piv_read_tries(t, pin))) {
+        pin->tries_left = CARD_TRIES_UNKNOWN;
+        rc = 0;
+    }
+    return rc;
 }
 
 static int unblock(struct token *t, struct card_pin_info *pin,

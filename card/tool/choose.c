@@ -162,6 +162,12 @@ static int search(struct card_context *ctx, const struct wanted *w,
     return rc;
 }
 
+/* Who types a PIN there does not want it in a terminal's or a job's log. */
+static bool may_be_pin(const char *text)
+{
+    return text[strspn(text, "0123456789")] == '\0';
+}
+
 static int judge(struct tool *t, const struct wanted *w,
                  const struct matches *m)
 {
@@ -182,7 +188,8 @@ static int judge(struct tool *t, const struct wanted *w,
         return tool_card_error(t, card_fail(m->failure, "%s", m->sentence));
     if (w->text != NULL)
         tool_error(t, _("no card is there that \"%s\" names; tessera list "
-                        "shows those that are"), w->text);
+                        "shows those that are"),
+                   may_be_pin(w->text) ? "***" : w->text);
     else
         tool_error(t, _("no card is in a reader: put it in, the chip first"));
     return TOOL_NOTHING;

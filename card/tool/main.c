@@ -23,6 +23,13 @@ const struct tool_command tool_commands[] = {
     {"pin", pin_run, N_("see, verify, change or unblock a PIN"),
      N_("status|verify|change|unblock [CARD] [--pin LABEL|NUMBER] "
         "[--no-keypad] [--force] [--last-try]")},
+    {"test", test_run, N_("whether keys work, or a login at a server"),
+     N_("[CARD] | https://HOST[:PORT]/ [--ca FILE] [--usage auth]")},
+    {"doctor", doctor_run, N_("what is wrong on this machine, and how to mend "
+                              "it"), ""},
+    {"trace", trace_run, N_("run a command and record what it says to the "
+                            "card"),
+     N_("[--out FILE] COMMAND [ARGUMENT...]")},
     {NULL, NULL, NULL, NULL},
 };
 
