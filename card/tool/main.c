@@ -23,6 +23,19 @@ const struct tool_command tool_commands[] = {
     {"pin", pin_run, N_("see, verify, change or unblock a PIN"),
      N_("status|verify|change|unblock [CARD] [--pin LABEL|NUMBER] "
         "[--no-keypad] [--force] [--last-try]")},
+    {"activate", activate_run, N_("make a card known to this user's programs, "
+                                  "or this machine's"),
+     N_("[CARD] [--system] [--no-pin]")},
+    {"deactivate", deactivate_run, N_("take back what activate and chain did"),
+     N_("[CARD] [--all] [--system]")},
+    {"chain", chain_run, N_("which authorities' certificates are missing, "
+                            "expired or revoked"),
+     N_("[CARD] --ca FILE... [--crl FILE...] [--install] [--system]")},
+    {"cert", cert_run, N_("certificates of a card as files"),
+     N_("export [CARD] [--usage auth|sign|decrypt] [--id HEX] [--der] "
+        "[--chain] [--out FILE]")},
+    {"key", key_run, N_("a key of a card as a file for programs that read one"),
+     N_("pem [CARD|URI] [--usage auth|sign|decrypt] [--id HEX] [--out FILE]")},
     {"test", test_run, N_("whether keys work, or a login at a server"),
      N_("[CARD] | https://HOST[:PORT]/ [--ca FILE] [--usage auth]")},
     {"doctor", doctor_run, N_("what is wrong on this machine, and how to mend "

@@ -1,0 +1,27 @@
+/*
+ * The registry's list as its own files see it.
+ */
+#ifndef CARD_TOOL_REGISTRY_INT_H
+#define CARD_TOOL_REGISTRY_INT_H
+
+#include "card/tool/registry.h"
+
+#define REGISTRY_LIST "registered.sha256"
+
+void registry_hash(struct bytes content, char hash[REGISTRY_HASH_MAX]);
+/* False: the file is damaged, after a message. A missing one is empty. */
+bool registry_list_read(struct registry *r);
+/* The text of a list; NULL: no memory. */
+BIO *registry_list_text(const struct registry *r);
+/* False: it is full. */
+bool registry_list_add(struct registry *r, const char *name, const char *hash);
+/* All entries of that name. */
+void registry_list_drop(struct registry *r, const char *name);
+bool registry_list_has(const struct registry *r, const char *name,
+                       const char *hash);
+/* The folder a name is in, and that folder's path; -1: there is none. */
+int registry_place(const struct registry *r, const char *name,
+                   const char **path);
+struct bytes registry_content(BIO *content);
+
+#endif
