@@ -36,6 +36,10 @@ const struct tool_command tool_commands[] = {
         "[--chain] [--out FILE]")},
     {"key", key_run, N_("a key of a card as a file for programs that read one"),
      N_("pem [CARD|URI] [--usage auth|sign|decrypt] [--id HEX] [--out FILE]")},
+    {"setup", setup_run, N_("the configuration with which a program uses a "
+                            "key"),
+     N_("openssl|curl|nginx|apache|stunnel|haproxy|mutt|git|postgres [URI] "
+        "[--server] [--write] [--file FILE]")},
     {"test", test_run, N_("whether keys work, or a login at a server"),
      N_("[CARD] | https://HOST[:PORT]/ [--ca FILE] [--usage auth]")},
     {"doctor", doctor_run, N_("what is wrong on this machine, and how to mend "

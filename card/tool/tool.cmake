@@ -34,6 +34,11 @@ add_executable(tool
     card/tool/registry.c
     card/tool/registry_list.c
     card/tool/samples.c
+    card/tool/setup.c
+    card/tool/setup_program.c
+    card/tool/setup_text.c
+    card/tool/setup_version.c
+    card/tool/setup_write.c
     card/tool/show.c
     card/tool/system_conf.c
     card/tool/test.c
