@@ -13,6 +13,8 @@ set -u
 top=$(cd "$(dirname "$0")/.." && pwd) || exit
 # shellcheck source=tests/lib.sh
 . "$top/tests/lib.sh"
+# shellcheck source=tests/chroot.sh
+. "$top/tests/chroot.sh"
 
 usage()
 {
@@ -21,60 +23,21 @@ usage()
 
 # --- The chroot ---------------------------------------------------------------
 
-# The mirror this machine itself uses, by apt's own account of its sources.
-# shellcheck disable=SC2016
-debian_mirror()
-{
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
-        'Origin: Debian' 'Label: Debian' 2>/dev/null |
-        grep -m 1 '^http' || echo http://deb.debian.org/debian/
-}
-
-proxy_of_apt()
-{
-    local proxy=
-
-    eval "$(apt-config shell proxy Acquire::http::Proxy)"
-    echo "$proxy"
-}
-
-# Under another name until it is whole. All suites are made by the script for
-# sid, which older versions of debootstrap have too.
+# Under another name until it is whole.
 make_base()
 {
-    local base=$suite proxy
+    local base=$suite apt=$root.new/etc/apt
 
     [ "$suite" != experimental ] || base=sid
-    proxy=$(proxy_of_apt)
-    install_packages debootstrap debian-archive-keyring
-    say "making a $base chroot"
-    rm -rf "$root" "$root.new"
-    mkdir -p "$root.new"
-    env ${proxy:+"http_proxy=$proxy"} debootstrap --variant=minbase "$base" \
-        "$root.new" "$mirror" sid >"$root.log" 2>&1 ||
-        die "debootstrap failed ($root.log)"
-    configure_apt "$base"
-    printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"
-    chmod 755 "$root.new/usr/sbin/policy-rc.d"
-    mv "$root.new" "$root"
-}
-
-# How this machine reaches its mirror goes along, its other settings do not. A
-# mirror that stands still for a while has Release files past their date.
-configure_apt()
-{
-    local apt=$root.new/etc/apt
-
-    echo "deb $mirror $1 main" >"$apt/sources.list"
-    {
-        apt-config dump --no-empty | grep '^Acquire::https\?::'
-        echo 'Acquire::Check-Valid-Until "false";'
-    } >"$apt/apt.conf.d/90matrix"
+    rm -rf "$root"
+    make_chroot "$base" "$root.new"
     if [ "$suite" = experimental ]; then
-        echo "deb $mirror experimental main" >>"$apt/sources.list"
+        sed 's/ sid / experimental /' "$apt/sources.list" \
+            >"$apt/sources.list.d/experimental.list"
         printf '%s\n' 'Package: src:openssl' 'Pin: release a=experimental' \
             'Pin-Priority: 990' >"$apt/preferences.d/openssl"
     fi
+    mv "$root.new" "$root"
 }
 
 list_tree()
@@ -97,27 +60,13 @@ copy_tree()
     fi || die "the tree could not be copied"
 }
 
-# in_chroot COMMAND...: with mounts and processes that go when it ends, and
-# nothing of this environment but the way to the network. Its root is a mount,
-# as the stories' own namespaces need.
-# shellcheck disable=SC2016
-in_chroot()
-{
-    unshare --mount --pid --fork --kill-child bash -c '
-        mount --bind "$1" "$1" && mount -t proc proc "$1/proc" &&
-            mount --rbind /dev "$1/dev" && mount -t tmpfs none "$1/run" &&
-            chroot "$@"' - "$root" \
-        env -i HOME=/root LC_ALL=C.UTF-8 ${TERM:+"TERM=$TERM"} \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        ${http_proxy:+"http_proxy=$http_proxy"} "$@"
-}
-
 # --- The result ---------------------------------------------------------------
 
 # shellcheck disable=SC2016
 version_of()
 {
-    in_chroot dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo none
+    in_chroot "$root" dpkg-query -W -f '${Version}' "$1" 2>/dev/null ||
+        echo none
 }
 
 # From the logs that CTest leaves in the build folder.
@@ -164,13 +113,11 @@ esac
 [ "$(id -u)" = 0 ] || die "only root can make a chroot"
 
 root=$top/build/matrix/$suite
-mirror=$(debian_mirror)
 if [ $fresh = yes ] || [ ! -e "$root" ]; then
     make_base
 fi
-cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 copy_tree
-in_chroot bash /root/tessera/tests/run.sh "$@"
+in_chroot "$root" bash /root/tessera/tests/run.sh "$@"
 status=$?
 case " $* " in
 *' --asan '*) report asan ;;

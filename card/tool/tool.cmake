@@ -31,14 +31,14 @@ add_executable(tool
     card/tool/pin_ask.c
     card/tool/pin_say.c
     card/tool/prompt.c
-    card/tool/registry.c
-    card/tool/registry_list.c
     card/tool/samples.c
     card/tool/setup.c
     card/tool/setup_program.c
     card/tool/setup_text.c
     card/tool/setup_version.c
     card/tool/setup_write.c
+    card/tool/registry.c
+    card/tool/registry_list.c
     card/tool/show.c
     card/tool/system_conf.c
     card/tool/test.c
@@ -75,3 +75,38 @@ endforeach()
 file(CONFIGURE OUTPUT ${samples_c} @ONLY
     CONTENT "${samples}    {NULL, NULL},\n};\n")
 target_sources(tool PRIVATE ${samples_c})
+
+# --- Languages --------------------------------------------------------------
+# `ninja po` brings catalogues up to the sources after texts changed;
+# check.catalogue tells when that was forgotten.
+set(PO ${CMAKE_CURRENT_LIST_DIR}/po)
+set(LANGUAGES fr)
+find_program(GETTEXT_MSGATTRIB_EXECUTABLE msgattrib REQUIRED)
+add_custom_target(po COMMAND ${PO}/extract.sh ${PO}/tessera.pot VERBATIM)
+foreach(language ${LANGUAGES})
+    set(catalogue share/locale/${language}/LC_MESSAGES/tessera.mo)
+    add_custom_command(OUTPUT ${catalogue}
+        COMMAND ${CMAKE_COMMAND} -E make_directory
+            share/locale/${language}/LC_MESSAGES
+        COMMAND ${GETTEXT_MSGFMT_EXECUTABLE} --check -o ${catalogue}
+            ${PO}/${language}.po
+        DEPENDS ${PO}/${language}.po VERBATIM)
+    list(APPEND CATALOGUES ${catalogue})
+    install(FILES ${PROJECT_BINARY_DIR}/${catalogue}
+        DESTINATION share/locale/${language}/LC_MESSAGES COMPONENT tool)
+    add_custom_command(TARGET po
+        COMMAND ${GETTEXT_MSGMERGE_EXECUTABLE} --update --backup=none
+            --no-fuzzy-matching --add-location=file --quiet
+            ${PO}/${language}.po ${PO}/tessera.pot
+        COMMAND ${GETTEXT_MSGATTRIB_EXECUTABLE} --no-obsolete
+            -o ${PO}/${language}.po ${PO}/${language}.po VERBATIM)
+endforeach()
+add_custom_target(catalogues ALL DEPENDS ${CATALOGUES})
+
+# --- Manual pages and completion --------------------------------------------
+install(FILES card/tool/tessera.1
+    DESTINATION share/man/man1 COMPONENT tool)
+install(FILES card/tool/tessera.fr.1 RENAME tessera.1
+    DESTINATION share/man/fr/man1 COMPONENT tool)
+install(FILES card/tool/completion.bash RENAME tessera
+    DESTINATION share/bash-completion/completions COMPONENT tool)
