@@ -65,7 +65,8 @@ static bool wants_application(const struct wanted *w, const struct card *c)
                (w->uri.driver == NULL ||
                 strcmp(w->uri.driver, id.driver) == 0) &&
                (w->uri.token == NULL || strcmp(w->uri.token, id.label) == 0);
-    return strcmp(w->text, id.serial) == 0 || strstr(id.reader, w->text) != NULL;
+    return strcmp(w->text, id.serial) == 0 ||
+           strstr(id.reader, w->text) != NULL;
 }
 
 static struct card *application_of(const struct wanted *w,

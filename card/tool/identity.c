@@ -151,7 +151,7 @@ bool identity_read(struct bytes cert, struct identity *out)
 static bool is_text(const unsigned char *data, int len)
 {
     for (int i = 0; i < len; i++)
-        if (!isprint(data[i]))
+        if (data[i] < 0x20 || data[i] > 0x7E)
             return false;
     return len > 0;
 }
@@ -165,7 +165,8 @@ static void value_text(const ASN1_OCTET_STRING *octets, char *out, size_t cap)
     const ASN1_STRING *string = NULL;
 
     if (type != NULL && at == data + len && type->type != V_ASN1_BOOLEAN &&
-        type->type != V_ASN1_NULL && type->type != V_ASN1_OBJECT)
+        type->type != V_ASN1_NULL && type->type != V_ASN1_OBJECT &&
+        (type->value.asn1_string->type & V_ASN1_NEG) == 0)
         string = type->value.asn1_string;
     if (string != NULL) {
         data = ASN1_STRING_get0_data(string);

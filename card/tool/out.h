@@ -51,7 +51,7 @@ void out_title(struct out *o, const char *format, ...)
 /* Text only: a sentence, broken at the terminal's width. */
 void out_line(struct out *o, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Text only: never broken, and line ends stay: URIs, files, commands to paste. */
+/* Text only: never broken, line ends stay: URIs, files, commands to paste. */
 void out_verbatim(struct out *o, const char *text);
 void out_blank(struct out *o);
 

@@ -296,14 +296,16 @@ static int refuse_operand(struct tool *t)
     return TOOL_USAGE;
 }
 
-static int check_operands(struct tool *t, int argc, char **argv)
+/* Who says nothing wants to see, as everywhere else. */
+static int take_action(struct pin_job *j, int argc, char **argv)
 {
-    if (argc < 2 || find_action(argv[1]) == NULL) {
-        tool_error(t, _("tessera pin wants to know what to do: status, "
-                        "verify, change or unblock"));
+    j->action = find_action(argc < 2 ? "status" : argv[1]);
+    if (j->action == NULL) {
+        tool_error(j->tool, _("tessera pin wants to know what to do: status, "
+                              "verify, change or unblock"));
         return TOOL_USAGE;
     }
-    return argc > 3 ? refuse_operand(t) : TOOL_DONE;
+    return argc > 3 ? refuse_operand(j->tool) : TOOL_DONE;
 }
 
 int pin_run(struct tool *t, int argc, char **argv)
@@ -321,11 +323,10 @@ int pin_run(struct tool *t, int argc, char **argv)
 
     if ((argc = tool_parse(t, options, OPERANDS_TAKEN, argc, argv)) < 0)
         return tool_parsed(t);
-    if ((status = check_operands(t, argc, argv)) != TOOL_DONE)
+    if ((status = take_action(&j, argc, argv)) != TOOL_DONE)
         return status;
-    j.action = find_action(argv[1]);
-    status = tool_choose(t, argv[2], CARD_READ_OBJECTS | CARD_READ_PINS, &set,
-                         &j.card);
+    status = tool_choose(t, argc > 2 ? argv[2] : NULL,
+                         CARD_READ_OBJECTS | CARD_READ_PINS, &set, &j.card);
     if (status == TOOL_NOTHING && argc == 3 && is_number(argv[2]))
         return refuse_operand(t);
     if (status != TOOL_DONE)

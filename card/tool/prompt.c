@@ -197,10 +197,12 @@ static int read_line(const struct prompt *p, const char *question,
     while (rc == 0 && !is_ended(line)) {
         if (poll(both, nitems(both), -1) < 0)
             continue;
-        if (both[0].revents != 0)
+        if (both[0].revents != 0) {
             rc = take_signal(p, question, line);
-        else if (both[1].revents != 0)
+            too_long = false; /* the question was put again */
+        } else if (both[1].revents != 0) {
             rc = take_input(p, line, &too_long);
+        }
     }
     if (!p->echo || rc < 0)
         dprintf(p->tty, "\n");

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -22,7 +23,12 @@
     "# Written by tessera activate; tessera deactivate removes these files.\n"
 #define LIST_MADE "# folders made: "
 
-enum { LIST_BYTES_MAX = 1 << 18, OTHERS_WRITE = S_IWGRP | S_IWOTH };
+enum {
+    LIST_BYTES_MAX = 1 << 18,
+    OTHERS_WRITE = S_IWGRP | S_IWOTH,
+    LOCK_TRIES = 100,
+    LOCK_PAUSE_NS = 100000000
+};
 
 /* ---- names and hashes ---------------------------------------------------- */
 
@@ -255,13 +261,29 @@ static bool open_folder(struct registry *r, bool make)
     return false;
 }
 
+/* Whoever reads a folder can hold its lock: that must not last for ever. */
+static bool lock(int folder)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+
+    for (int tries = 0; tries < LOCK_TRIES; tries++) {
+        if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    errno = EBUSY;
+    return false;
+}
+
 static bool open_all(struct registry *r, bool make)
 {
     if (!open_folder(r, make))
         return false;
     if (r->folder < 0)
         return true;
-    if (flock(r->folder, LOCK_EX) < 0) {
+    if (!lock(r->folder)) {
         tool_error(r->t, _("the folder %s cannot be locked: %s"), r->path,
                    strerror(errno));
         return false;

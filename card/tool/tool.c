@@ -24,6 +24,14 @@ static int wrong_option(struct tool *t, const char *word)
     return -1;
 }
 
+/* Nor is a word repeated that has no place: it may be one too. */
+static int too_many_words(struct tool *t)
+{
+    tool_error(t, _("there are too many words on the command line; see "
+                    "tessera %s --help"), t->command);
+    return -1;
+}
+
 static int take_many(struct tool *t, const struct tool_option *option,
                      const char *value)
 {
@@ -143,7 +151,7 @@ int tool_parse(struct tool *t, const struct tool_option *option, int most,
     }
     left = argc - optind;
     if (most >= 0 && left > most)
-        return wrong_option(t, argv[optind + most]);
+        return too_many_words(t);
     memmove(argv + 1, argv + optind, (size_t)(left + 1) * sizeof(*argv));
     return open_output(t) < 0 ? -1 : left + 1;
 }

@@ -54,6 +54,20 @@ static bool fill(int fd, mode_t mode, struct bytes content)
     return ok;
 }
 
+/*
+ * Services may read what is replaced by its group. Where that cannot be kept,
+ * the group that it gets instead may what all may.
+ */
+static mode_t keep_group(int folder, const char *name, int fd, mode_t mode)
+{
+    struct stat st;
+
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        !S_ISREG(st.st_mode) || fchown(fd, (uid_t)-1, st.st_gid) == 0)
+        return mode;
+    return (mode & ~(mode_t)S_IRWXG) | (mode & (mode_t)S_IRWXO) << 3;
+}
+
 bool write_add(struct write_batch *b, int folder, const char *path,
                const char *name, mode_t mode, struct bytes content)
 {
@@ -74,7 +88,7 @@ bool write_add(struct write_batch *b, int folder, const char *path,
                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0)
         b->count++;
-    if (fd < 0 || !fill(fd, mode, content)) {
+    if (fd < 0 || !fill(fd, keep_group(folder, name, fd, mode), content)) {
         tool_error(b->t, _("%s/%s cannot be written: %s. Nothing was changed"),
                    path, name, strerror(errno));
         return false;

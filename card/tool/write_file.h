@@ -34,8 +34,9 @@ struct write_batch {
 
 void write_begin(struct write_batch *b, struct tool *t);
 /*
- * Write a file of that mode, whatever the umask. `path` is the folder's, for
- * messages. False, after a message: nothing has changed, go on to write_end.
+ * Write a file of that mode, whatever the umask, and of the group of the one it
+ * replaces. `path` is the folder's, for messages. False, after a message:
+ * nothing has changed, go on to write_end.
  */
 bool write_add(struct write_batch *b, int folder, const char *path,
                const char *name, mode_t mode, struct bytes content);

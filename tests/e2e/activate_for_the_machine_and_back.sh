@@ -64,6 +64,25 @@ says "$work/said" 'tessera'
 tessera deactivate --system --all >"$work/said"
 state | cmp "$work/before" -
 
+# A lock that anybody who may read the folder can hold ends the wait in time.
+mkdir -m 755 /etc/tessera
+exec 5</etc/tessera
+flock 5
+refused tessera activate --system --no-pin
+says "$work/said" '/etc/tessera cannot be locked'
+exec 5<&-
+rmdir /etc/tessera
+
+# One that has a PIN in it, and is root's alone, stays so; and its backup.
+chmod 600 /etc/ssl/openssl.cnf
+state >"$work/before"
+tessera activate --system --no-pin >"$work/said"
+[ "$(stat -c %a /etc/ssl/openssl.cnf /etc/ssl/openssl.cnf.tessera-backup |
+    tr '\n' ' ')" = '600 600 ' ] || fail 'others can read it now'
+tessera deactivate --system >"$work/said"
+state | cmp "$work/before" -
+chmod 644 /etc/ssl/openssl.cnf
+
 # An openssl.cnf that cannot be written: nothing is done, nowhere.
 refuses()
 {

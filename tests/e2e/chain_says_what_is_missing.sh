@@ -181,3 +181,13 @@ tessera activate --no-pin >said
 tessera deactivate >said
 chain 8 --ca "$one/chain.pem" --crl revoked.crl --install
 [ "$(blocks ca)" = 2 ] || fail 'the authority was not installed'
+
+# A file that says that it is encrypted makes nobody ask for its pass phrase.
+{
+    echo '-----BEGIN CERTIFICATE-----'
+    echo 'Proc-Type: 4,ENCRYPTED'
+    printf 'DEK-Info: AES-256-CBC,%032d\n\n' 0
+    sed 1d "$one/root.pem"
+} >encrypted.pem
+refused tessera chain --ca encrypted.pem
+! grep -qi 'pass phrase' "$work/said" || fail 'it was asked for'

@@ -77,6 +77,14 @@ by_file 0 verify $pin
 by_file 6 change $pin $pin
 by_file 6 change $pin
 by_file 6 verify $puk$puk
+# Where a card is named: who types it there is not shown it again.
+for form in '' --json; do
+    run=$((run + 1))
+    status=0
+    tessera pin verify $wrong $form >"$out/run.$run" 2>&1 || status=$?
+    [ $status -eq 2 ] || fail "status $status"
+    says "$out/run.$run" 'PINs do not belong on the command line'
+done
 card_set_tries 0
 keep_converse 4 'pin unblock' 'PUK (8 digits): ' $wrong$wrong \
     'New PIN (4 digits): ' $new 'New PIN again: ' $new

@@ -4,13 +4,15 @@
  *
  * fuzz-record FOLDER FAMILY DRIVER HOW ATR [NAME=VALUE...] >SEED: the keys of
  * mkcard's FOLDER on a card of that family, HOW a sum of enum use, ATR the
- * number of the card's ATR in the target's list, settings of the card.
+ * number of the card's ATR in the target's list, settings of the card. DRIVER
+ * "describe": what the tool shows of it, HOW a sum of enum describe.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "card/error.h"
+#include "tests/fuzz/describe.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/reader_fuzz.h"
 #include "tests/fuzz/use.h"
@@ -69,10 +71,13 @@ static int record_transmit(struct reader *r, struct bytes command,
     return rc;
 }
 
+/* NULL: the tool. */
 static const struct driver *find_driver(const char *name)
 {
     const struct driver *const *d = driver_table;
 
+    if (strcmp(name, "describe") == 0)
+        return NULL;
     while (*d != NULL && strcmp((*d)->name, name) != 0)
         d++;
     must(*d != NULL, "there is a driver of that name");
@@ -92,7 +97,10 @@ static void record(const struct driver *driver, unsigned how,
     must(sim_world_new(&world) == 0 && sim_world_add(world, "Fuzz", card) == 0,
          "memory");
     ctx = new_context(&ops, world);
-    use_as_chosen(driver, how, &ops, world, ctx);
+    if (driver != NULL)
+        use_as_chosen(driver, how, &ops, world, ctx);
+    else
+        describe_cards(ctx, "Fuzz", how);
     card_context_free(ctx);
     sim_world_free(world);
 }
