@@ -233,7 +233,6 @@ void card_identify(const struct card *c, struct card_identity *out)
         .model = t->model,
         .serial = t->serial,
         .label = t->label,
-        .manufacturer = t->manufacturer,
         .atr = bytes_from(c->reader.atr, c->reader.atr_len),
         .protocol = c->reader.protocol == READER_T0 ? "T=0" : "T=1",
     };
@@ -292,21 +291,14 @@ bool card_cert_of_key(const struct card *c, size_t key, size_t *cert)
     return false;
 }
 
-static struct bytes id_view(const struct card_id *id)
-{
-    return bytes_from(id->data, id->len);
-}
-
 bool card_pin_of_key(const struct card *c, size_t key, size_t *pin)
 {
     const struct card_key_info *info = card_key_at(c, key);
     const struct token *t = &c->token;
 
-    for (*pin = 0; info != NULL && info->auth_id.len > 0 &&
-                   *pin < t->pin_count; ++*pin)
+    for (*pin = 0; info != NULL && *pin < t->pin_count; ++*pin)
         if (!t->pins[*pin].unblocking &&
-            bytes_equal(id_view(&t->pins[*pin].auth_id),
-                        id_view(&info->auth_id)))
+            match_pair(&info->auth_id, &t->pins[*pin].auth_id))
             return true;
     return false;
 }
@@ -318,10 +310,10 @@ bool card_pin_of_key(const struct card *c, size_t key, size_t *pin)
 static bool protects(const struct card_pin_info *puk,
                      const struct card_pin_info *pin)
 {
-    struct bytes by = id_view(&pin->protected_by);
+    const struct card_id *by = &pin->protected_by;
 
-    return (by.len > 0 && bytes_equal(id_view(&puk->auth_id), by)) ||
-           (by.len == 1 && by.data[0] == puk->ref);
+    return match_pair(by, &puk->auth_id) ||
+           (by->len == 1 && by->data[0] == puk->ref);
 }
 
 bool card_puk_of_pin(const struct card *c, size_t pin, size_t *puk)

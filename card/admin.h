@@ -60,7 +60,7 @@ struct card_identity {
     const char *driver;       /* as in card:driver=ias */
     const char *title;        /* "CPS3 99002752" */
     const char *model, *serial;
-    const char *label, *manufacturer; /* after CARD_READ_LABEL */
+    const char *label;        /* after CARD_READ_LABEL */
     struct bytes atr;
     const char *protocol;     /* "T=0", "T=1" */
 };

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static struct bytes id_view(const struct card_id *id)
-{
-    return bytes_from(id->data, id->len);
-}
-
 /*
  * usage= gives the first key that has it, as the view has them; NULL: this key
  * is the first for nothing.
@@ -93,7 +88,8 @@ static int put_name(const struct naming *n, struct buf *out)
     if (n->usage != NULL)
         return uri_put_attribute(out, ";usage", bytes_of_string(n->usage),
                                  false);
-    rc = uri_put_attribute(out, ";id", id_view(n->id), true);
+    rc = uri_put_attribute(out, ";id", bytes_from(n->id->data, n->id->len),
+                           true);
     if (rc == 0 && !n->id_is_own)
         rc = uri_put_attribute(out, ";object", bytes_of_string(n->label),
                                false);

@@ -54,8 +54,9 @@ const struct card_error_name card_error_names[] = {
      N_("give the PIN: at the prompt, or by pin-source in the URI")},
     {CARD_E_PIN_WRONG, N_("wrong PIN: one try is spent"),
      N_("check the PIN before the next try")},
-    {CARD_E_PIN_LOCKED, N_("the PIN is locked: no tries left"),
-     N_("unblock it with the PUK, or ask the issuer of the card")},
+    {CARD_E_PIN_LOCKED, N_("the PIN is blocked: no tries left"),
+     N_("unblock it with the PUK: tessera pin unblock; or ask the issuer of "
+        "the card")},
     {CARD_E_PIN_NEEDED, N_("a PIN is needed and none was given"),
      N_("set pin-source in the URI or the configuration, or use a program "
         "that asks")},

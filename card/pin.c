@@ -328,7 +328,7 @@ int pin_login(struct card_key *key, struct card_pin_info *pin,
     if ((rc = c->token.driver->pin_status(&c->token, pin)) < 0)
         return rc;
     if (pin->tries_left == 0)
-        return card_fail(CARD_E_PIN_LOCKED, "the PIN \"%s\" is locked",
+        return card_fail(CARD_E_PIN_LOCKED, "the PIN \"%s\" is blocked",
                          pin->label);
     if (pin->verified && !pin_is_exclusive(key)) {
         memory->verified = true; /* another program did; none is presented */

@@ -27,7 +27,6 @@ struct reader_state {
     uint8_t atr[READER_ATR_MAX];
     size_t atr_len;             /* 0: no card, or one that is mute */
     enum reader_presence presence;
-    bool in_use, exclusive;     /* programs are connected; one, alone */
     uint32_t events; /* rises when a card comes or goes, and starts anew */
 };
 

@@ -141,7 +141,7 @@ get_card()
 
 demonstrate()
 {
-    local auth sign decrypt
+    local auth sign decrypt tool
 
     cd "$work" || exit
     trap clean_up EXIT
@@ -156,7 +156,14 @@ demonstrate()
     show "export OPENSSL_CONF=$work/openssl.cnf"
     show "export OPENSSL_MODULES=$build/ossl-modules OPENSSL_ENGINES=$build/engines"
 
-    title "What is on the card (no PIN needed)"
+    title "What is on the card, and does it work: the tool"
+    tool="tessera${reader:+ --card '$reader'}"
+    show "PATH=$build/bin:\$PATH"
+    show "$tool"
+    show "$tool pin"
+    show "$tool test --pin-file pin"
+
+    title "The same by openssl (no PIN needed)"
     show "openssl storeutl -noout -text 'card:${which#;}' | grep -E '^[0-9]|Subject:|Issuer:|Total'"
     show "openssl storeutl -certs '$auth' | openssl x509 -out card.pem"
     show "openssl storeutl -certs '$sign' | openssl x509 -out sign.pem"

@@ -54,6 +54,14 @@ bool bytes_contain(struct bytes all, struct bytes part)
     return false;
 }
 
+bool bytes_all_zero(struct bytes bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        if (bytes.data[i] != 0)
+            return false;
+    return true;
+}
+
 bool bytes_take(struct bytes *cursor, size_t n, struct bytes *out)
 {
     if (cursor->len < n)

@@ -38,6 +38,8 @@ bool bytes_equal_secret(struct bytes a, struct bytes b);
 bool bytes_start_with(struct bytes all, struct bytes start);
 /* Anywhere. */
 bool bytes_contain(struct bytes all, struct bytes part);
+/* Nothing but 00, or nothing at all. */
+bool bytes_all_zero(struct bytes bytes);
 
 /* Cut the first n bytes off the cursor; false, and nothing moved, if fewer. */
 bool bytes_take(struct bytes *cursor, size_t n, struct bytes *out);

@@ -95,7 +95,7 @@ static void put_start(struct fields *f, const char *name, struct bytes content,
     struct bytes shown = bytes_from(content.data, cut ? (size_t)MALFORMED_MAX
                                                       : content.len);
 
-    bytes_to_hex(shown, hex, 2 * MALFORMED_MAX + 1);
+    bytes_to_hex(shown, hex, (size_t)2 * MALFORMED_MAX + 1);
     if (cut)
         memcpy(hex + strlen(hex), "...", sizeof("..."));
     fields_text(f, name, bytes_of_string(hex), source, true);

@@ -191,16 +191,6 @@ static void describe_aid(const uint8_t aid[OPENPGP_AID], struct fields *f)
     fields_hex(f, "serial", bytes_from(aid + 10, 4), "DO 4F (AID)", false);
 }
 
-static bool all_zero(struct bytes value)
-{
-    uint8_t c;
-
-    while (bytes_take_u8(&value, &c))
-        if (c != 0)
-            return false;
-    return true;
-}
-
 /* Seconds since 1970 (RFC 4880 5.5.2). */
 static void put_time(struct fields *f, const char *name, struct bytes value,
                      const char *source)
@@ -210,7 +200,7 @@ static void put_time(struct fields *f, const char *name, struct bytes value,
     uint32_t n;
     time_t seconds;
 
-    if (all_zero(value) || !tlv_unsigned(value, &n))
+    if (bytes_all_zero(value) || !tlv_unsigned(value, &n))
         return;
     seconds = (time_t)n;
     if (gmtime_r(&seconds, &when) != NULL &&
@@ -233,7 +223,7 @@ static void describe_key(const struct openpgp_key *key, size_t slot,
         snprintf(text, sizeof(text), "%s", key->curve->name);
     fields_text(f, key_names[slot].algorithm, bytes_of_string(text),
                 attributes[slot], false);
-    if (!all_zero(BYTES_OF(key->fingerprint)))
+    if (!bytes_all_zero(BYTES_OF(key->fingerprint)))
         fields_hex(f, key_names[slot].fingerprint, BYTES_OF(key->fingerprint),
                    "DO C5", false);
     put_time(f, key_names[slot].created, BYTES_OF(key->time), "DO CD");

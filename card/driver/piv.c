@@ -30,16 +30,6 @@ static bool piv_likely(const struct reader *r)
                          bytes_of_string("YubiKey"));
 }
 
-static bool all_zero(struct bytes value)
-{
-    uint8_t c;
-
-    while (bytes_take_u8(&value, &c))
-        if (c != 0)
-            return false;
-    return true;
-}
-
 /*
  * The GUID of the CHUID; FASC-N where there is none. The signature behind them
  * is not waited for. A card that was never personalised has no number.
@@ -57,7 +47,7 @@ static int read_serial(struct token *t)
     if (!piv_open_object(buf_view(&chuid), &content))
         return card_fail(CARD_E_PROTOCOL, "the CHUID is malformed");
     if ((tlv_find(content, 0x34, &number) && number.value.len == GUID_LEN &&
-         !all_zero(number.value)) ||
+         !bytes_all_zero(number.value)) ||
         tlv_find(content, 0x30, &number))
         bytes_to_hex(number.value, t->serial, sizeof(t->serial));
     return 0;

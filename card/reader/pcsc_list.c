@@ -66,8 +66,6 @@ static void take_state(struct reader_state *out, const SCARD_READERSTATE *in)
 
     memcpy(out->name, in->szReader, strlen(in->szReader) + 1);
     out->presence = presence_of(in->dwEventState);
-    out->in_use = (in->dwEventState & SCARD_STATE_INUSE) != 0;
-    out->exclusive = (in->dwEventState & SCARD_STATE_EXCLUSIVE) != 0;
     out->events = (uint32_t)(in->dwEventState >> 16) & 0xFFFF;
     if (out->presence == READER_PRESENT) {
         out->atr_len = len;

@@ -89,8 +89,7 @@ struct reader_ops {
      * that, fills it in and returns 0; CARD_E_TIMEOUT when nothing did within
      * `timeout_ms` (0: look, do not wait; below 0: no limit). What differs is a
      * reader that was plugged in or out or failed, a card that came or went,
-     * also one that did both since. in_use and exclusive wake nobody, but are
-     * as of now in both cases.
+     * also one that did both since.
      *
      * No reader is no error: count is 0, and waiting notices the first one.
      * CARD_E_NO_SERVICE, also when the service stops meanwhile: *states is as
@@ -145,7 +144,7 @@ struct reader_ops {
                      struct buf *rsp);
 };
 
-/* Whether `states` would go on waiting: in_use and exclusive do not count. */
+/* Whether `states` would go on waiting. */
 bool reader_states_same(const struct reader_states *a,
                         const struct reader_states *b);
 

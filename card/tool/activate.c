@@ -11,10 +11,8 @@
 #include "card/tool/card_files.h"
 #include "card/tool/pin.h"
 #include "card/tool/registry.h"
-#include "card/tool/samples.h"
-#include "card/tool/system_conf.h"
-
-enum { LINE_MAX_BYTES = 3 * 4096 };
+#include "card/tool/setup.h"
+#include "card/tool/test.h"
 
 struct activation {
     struct tool *t;
@@ -26,22 +24,6 @@ struct activation {
 };
 
 /* ---- what is to be ------------------------------------------------------- */
-
-/* A user's file takes the system's place, and so begins with it. */
-static bool add_conf(const struct activation *a)
-{
-    BIO *out = registry_file(&a->files->files, REGISTRY_CONF);
-    char path[4096];
-
-    if (out == NULL)
-        return false;
-    if (!a->system) {
-        system_conf_path(path, sizeof(path));
-        BIO_printf(out, "# Written by tessera activate.\n.include %s\n\n",
-                   path);
-    }
-    return BIO_puts(out, sample_text("openssl.cnf")) > 0;
-}
 
 /* Authorities come from the card, and from what chain --install kept. */
 static bool make_files(struct activation *a, const struct card *c)
@@ -59,30 +41,11 @@ static bool make_files(struct activation *a, const struct card *c)
         a->files = card_files_new(a->t, c, a->stem, &authorities);
     }
     authorities_clear(&authorities);
-    return a->files != NULL && add_conf(a);
+    return a->files != NULL &&
+           registry_add_conf(a->registry, &a->files->files);
 }
 
 /* ---- what is said -------------------------------------------------------- */
-
-/* For a shell: in quotes where something in it would not be itself. */
-static void quote(const char *path, char *out, size_t cap)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+";
-    size_t len = 0;
-
-    if (strspn(path, plain) == strlen(path)) {
-        snprintf(out, cap, "%s", path);
-        return;
-    }
-    out[len++] = '\'';
-    for (; *path != '\0' && len + 6 < cap; path++)
-        if (*path == '\'')
-            len += (size_t)snprintf(out + len, cap - len, "'\\''");
-        else
-            out[len++] = *path;
-    snprintf(out + len, cap - len, "'");
-}
 
 static void put_file(const struct activation *a, const char *key,
                      const char *name)
@@ -139,47 +102,110 @@ static const struct card_files_entry *best_entry(const struct activation *a)
     return best;
 }
 
-/* Words, and below them a line to paste. */
+/* Words, and below them a line to paste. Takes `command` over. */
 static void put_command(struct out *out, const char *key, const char *words,
-                        const char *command)
+                        char *command)
 {
-    char line[LINE_MAX_BYTES + 8];
+    char *line = command != NULL ? setup_printf("    %s", command) : NULL;
 
-    out_string(out, key, command);
-    snprintf(line, sizeof(line), "    %s", command);
-    out_blank(out);
-    out_line(out, "%s", words);
-    out_verbatim(out, line);
+    if (line != NULL) {
+        out_string(out, key, command);
+        out_blank(out);
+        out_line(out, "%s", words);
+        out_verbatim(out, line);
+    }
+    free(line);
+    free(command);
 }
 
-static void put_next(const struct activation *a)
+/* A file of the folder as a word of a shell. Free it. */
+static char *word_of(const struct activation *a, const char *name)
+{
+    char path[4096 + REGISTRY_NAME_MAX];
+
+    snprintf(path, sizeof(path), "%s/%s", a->registry->path, name);
+    return setup_word(path);
+}
+
+static void put_environment(const struct activation *a)
+{
+    char *conf = word_of(a, REGISTRY_CONF), *line = NULL, *word = NULL;
+
+    if (conf != NULL)
+        line = setup_printf("export OPENSSL_CONF=%s", conf);
+    if (line != NULL && (word = setup_word(line)) != NULL) {
+        put_command(a->t->out, "environment",
+                    _("Programs find the card in a terminal where this was "
+                      "typed:"), line);
+        put_command(a->t->out, "profile",
+                    _("In every new terminal repeat that line, or put it into "
+                      "~/.profile, which is read when you log in:"),
+                    setup_printf("echo %s >>~/.profile", word));
+    } else {
+        free(line);
+    }
+    free(word);
+    free(conf);
+}
+
+/* See test_is_tls12_only: with TLS 1.3 no certificate would be sent. */
+static const char *limit_of(struct card *c, size_t index)
+{
+    struct card_key *key;
+    bool old;
+
+    if (card_use_key(c, index, &key) < 0)
+        return "";
+    old = test_is_tls12_only(card_key_can(key));
+    card_key_free(key);
+    return old ? "--tls-max 1.2 " : "";
+}
+
+static void put_hints(const struct activation *a)
+{
+    struct out *out = a->t->out;
+
+    out_blank(out);
+    out_line(out, _("curl then asks for a \"PEM pass phrase\": that is the "
+                    "card's PIN."));
+    out_line(out, _("With a certificate authority of your own (a file your "
+                    "administrator gave you): add --cacert FILE."));
+    if (a->system)
+        out_line(out, _("Error 58 of curl means that no card is in the "
+                        "reader."));
+    else
+        out_line(out, _("Error 58 of curl means that the line with export was "
+                        "not typed in this terminal, or that no card is in "
+                        "the reader."));
+}
+
+static void put_login(const struct activation *a, struct card *c,
+                      const struct card_files_entry *entry)
+{
+    char *cert = word_of(a, entry->certificate);
+    char *key = word_of(a, entry->key);
+
+    if (cert != NULL && key != NULL)
+        put_command(a->t->out, "next",
+                    _("Then a login is, with your server's name:"),
+                    setup_printf("curl --cert %s --key %s %shttps://SERVER/",
+                                 cert, key, limit_of(c, entry->index)));
+    free(cert);
+    free(key);
+    put_hints(a);
+}
+
+static void put_next(const struct activation *a, struct card *c)
 {
     const struct card_files_entry *entry = best_entry(a);
-    char path[4096 + REGISTRY_NAME_MAX], first[4400], second[4400];
-    char line[LINE_MAX_BYTES];
 
-    snprintf(path, sizeof(path), "%s/%s", a->registry->path, REGISTRY_CONF);
-    quote(path, first, sizeof(first));
-    snprintf(line, sizeof(line), "export OPENSSL_CONF=%s", first);
     if (!a->system)
-        put_command(a->t->out, "environment",
-                    _("Programs find the card in a shell where this was typed; "
-                      "a line in ~/.profile makes that every shell:"),
-                    line);
-    if (entry == NULL)
-        return;
-    snprintf(path, sizeof(path), "%s/%s", a->registry->path,
-             entry->certificate);
-    quote(path, first, sizeof(first));
-    snprintf(path, sizeof(path), "%s/%s", a->registry->path, entry->key);
-    quote(path, second, sizeof(second));
-    snprintf(line, sizeof(line), "curl --cert %s --key %s https://SERVER/",
-             first, second);
-    put_command(a->t->out, "next",
-                _("Then a login is, with your server's name:"), line);
+        put_environment(a);
+    if (entry != NULL)
+        put_login(a, c, entry);
 }
 
-static void put_result(const struct activation *a)
+static void put_result(const struct activation *a, struct card *c)
 {
     struct out *out = a->t->out;
     size_t number = a->files->certificates;
@@ -199,7 +225,7 @@ static void put_result(const struct activation *a)
     for (size_t i = 0; i < a->files->count; i++)
         put_entry(a, &a->files->entries[i]);
     out_close(out);
-    put_next(a);
+    put_next(a, c);
 }
 
 /* ---- the subcommand ------------------------------------------------------ */
@@ -231,7 +257,7 @@ static int activate_card(struct activation *a, struct card *c)
     } else {
         status = registry_put(a->registry, &a->files->files, &a->changed);
         if (status == TOOL_DONE)
-            put_result(a);
+            put_result(a, c);
     }
     card_files_free(a->files);
     registry_close(a->registry);
@@ -249,7 +275,7 @@ int activate_run(struct tool *t, int argc, char **argv)
     struct card *c;
     int status;
 
-    if ((argc = tool_parse(t, options, 1, argc, argv)) < 0)
+    if (tool_parse(t, options, 1, argc, argv) < 0)
         return tool_parsed(t);
     if (a.system && !registry_allows_system(t))
         return TOOL_REFUSED;

@@ -27,15 +27,6 @@ void authorities_clear(struct authorities *a)
     a->crls = NULL;
 }
 
-X509 *authorities_parse(struct bytes der)
-{
-    const unsigned char *at = der.data;
-    X509 *x = d2i_X509(NULL, &at, (long)der.len);
-
-    ERR_clear_error();
-    return x;
-}
-
 /* ---- reading ------------------------------------------------------------- */
 
 static void push_cert(struct authorities *a, X509 *x)
@@ -131,7 +122,7 @@ void authorities_add_card(struct authorities *a, const struct card *c)
     X509 *x;
 
     for (size_t i = 0; card_cert_at(c, i, &der) != NULL; i++) {
-        if ((x = authorities_parse(der)) == NULL)
+        if ((x = cert_parse(der)) == NULL)
             continue;
         if (X509_check_ca(x) > 0)
             push_cert(a, x);
@@ -173,7 +164,7 @@ static X509 *issuer_of(const struct authorities *a, X509 *x)
 bool authorities_put_chain(const struct authorities *a, struct bytes der,
                            BIO *out)
 {
-    X509 *leaf = authorities_parse(der), *x = leaf;
+    X509 *leaf = cert_parse(der), *x = leaf;
     bool ok = true;
 
     for (int depth = 0; ok && x != NULL && depth < CHAIN_MAX; depth++) {

@@ -7,6 +7,7 @@
 
 #include <openssl/x509.h>
 
+#include "card/tool/cert_text.h"
 #include "card/tool/tool.h"
 
 struct authorities {
@@ -32,7 +33,5 @@ void authorities_add_card(struct authorities *a, const struct card *c);
  */
 bool authorities_put_chain(const struct authorities *a, struct bytes der,
                            BIO *out);
-/* NULL: it is none. Free it. */
-X509 *authorities_parse(struct bytes der);
 
 #endif

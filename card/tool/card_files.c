@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "card/tool/object_pem.h"
-#include "card/tool/registry_int.h"
 
 enum { SERIAL_KEPT = 40, HASH_KEPT = 8 };
 
@@ -28,7 +27,7 @@ void card_files_stem_of(const char *serial, char out[CARD_STEM_MAX])
 
         same = same && keep && len < SERIAL_KEPT;
         if (len < SERIAL_KEPT)
-            out[len++] = keep ? *c : '_';
+            out[len++] = (char)(keep ? *c : '_');
     }
     out[len] = '\0';
     if (same)
@@ -116,6 +115,7 @@ static bool add_key(struct card_files *f, const struct card *c,
         if (!add_cert(f, entry, name, der, authorities))
             return false;
     }
+    entry->index = i;
     snprintf(entry->key, sizeof(entry->key), "%s.key.pem", name);
     return (out = registry_file(&f->files, entry->key)) != NULL &&
            object_put_key(out, c, i);

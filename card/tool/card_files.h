@@ -15,6 +15,7 @@ struct card_files_entry {
     const char *usage;                   /* "auth", ...; "" */
     char certificate[REGISTRY_NAME_MAX]; /* "": none */
     char key[REGISTRY_NAME_MAX];
+    size_t index; /* of the key on the card */
     char holder[CERT_NAME_MAX];
 };
 

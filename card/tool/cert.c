@@ -8,8 +8,7 @@
 
 #include "card/tool/authorities.h"
 #include "card/tool/object_pem.h"
-#include "card/tool/registry_int.h"
-#include "card/tool/write_file.h"
+#include "card/tool/ossl.h"
 
 struct export {
     struct tool *t;
@@ -37,7 +36,7 @@ static void put_comment(const struct export *e, const char *usage,
 static void put_json(const struct export *e, const char *usage,
                      const struct cert_text *text, size_t start)
 {
-    struct bytes pem = registry_content(e->out), before;
+    struct bytes pem = ossl_content(e->out), before;
     char one[3 * CARD_MAX_FILE];
 
     out_open(e->t->out, NULL);
@@ -66,7 +65,7 @@ static bool put_certificate(struct export *e, const struct card *c, size_t i,
     }
     e->count++;
     put_comment(e, usage, &text);
-    start = registry_content(e->out).len;
+    start = ossl_content(e->out).len;
     ok = e->der ? BIO_write(e->out, der.data, (int)der.len) == (int)der.len
                 : object_put_cert(e->out, der);
     if (ok && e->chain)
@@ -109,10 +108,10 @@ static int collect(struct export *e, const struct card *c)
 
 static int put(struct export *e)
 {
-    struct bytes content = registry_content(e->out);
+    struct bytes content = ossl_content(e->out);
 
     if (e->file != NULL)
-        return write_out(e->t, e->file, content);
+        return object_write(e->t, e->file, content);
     if (!out_is_json(e->t->out) &&
         fwrite(content.data, 1, content.len, stdout) != content.len) {
         tool_error(e->t, _("standard output cannot be written"));

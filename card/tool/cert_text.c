@@ -3,7 +3,7 @@
  * somebody else: names are cleaned, and nothing is assumed to be there.
  */
 #define _GNU_SOURCE /* timegm */
-#include "card/tool/tool.h"
+#include "card/tool/cert_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,31 +13,55 @@
 #include <openssl/asn1.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include "card/base/text.h"
+#include "card/tool/tool.h"
 
-/* The last of its kind in the name, the most specific one. */
-static bool entry_text(const X509_NAME *name, int nid, char *out, size_t cap)
+X509 *cert_parse(struct bytes der)
+{
+    const unsigned char *at = der.data;
+    X509 *x = d2i_X509(NULL, &at, (long)der.len);
+
+    ERR_clear_error();
+    return x;
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+static bool entry_text(const X509_NAME_ENTRY *entry, char *out, size_t cap)
 {
     unsigned char *utf8 = NULL;
-    int at = -1, next, len;
+    int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
+
+    if (len < 0) {
+        ERR_clear_error();
+        return false;
+    }
+    text_copy(out, cap, bytes_from(utf8, (size_t)len));
+    OPENSSL_free(utf8);
+    return out[0] != '\0';
+}
+
+bool cert_name_entry(const X509_NAME *name, int nid, char *out, size_t cap)
+{
+    int at = -1, next;
 
     out[0] = '\0';
     while ((next = X509_NAME_get_index_by_NID(name, nid, at)) >= 0)
         at = next;
-    if (at < 0)
-        return false;
-    len = ASN1_STRING_to_UTF8(
-        &utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-    if (len < 0)
-        return false;
-    text_copy(out, cap, bytes_from(utf8, (size_t)len));
-    OPENSSL_free(utf8);
-    return out[0] != '\0';
+    return at >= 0 && entry_text(X509_NAME_get_entry(name, at), out, cap);
+}
+
+void cert_short_name(const X509_NAME *name, char *out, size_t cap)
+{
+    const int last = X509_NAME_entry_count(name) - 1;
+
+    if (!cert_name_entry(name, NID_commonName, out, cap) &&
+        (last < 0 || !entry_text(X509_NAME_get_entry(name, last), out, cap)))
+        snprintf(out, cap, "?");
 }
 
 static void name_text(const X509_NAME *name, char *out, size_t cap)
@@ -60,43 +84,28 @@ static void holder_text(const X509_NAME *name, char *out, size_t cap)
 {
     char given[CERT_NAME_MAX / 2], family[CERT_NAME_MAX / 2];
 
-    if (entry_text(name, NID_surname, family, sizeof(family))) {
-        entry_text(name, NID_givenName, given, sizeof(given));
+    if (cert_name_entry(name, NID_surname, family, sizeof(family))) {
+        cert_name_entry(name, NID_givenName, given, sizeof(given));
         snprintf(out, cap, "%s%s%s", family, given[0] != '\0' ? " " : "",
                  given);
-    } else if (!entry_text(name, NID_commonName, out, cap)) {
+    } else if (!cert_name_entry(name, NID_commonName, out, cap)) {
         name_text(name, out, cap);
     }
 }
 
-static int64_t date_text(const ASN1_TIME *time, char *out, size_t cap)
+/* ---- the rest ------------------------------------------------------------ */
+
+int64_t cert_date(const ASN1_TIME *time, char out[CERT_DATE_MAX])
 {
     struct tm tm;
 
-    if (ASN1_TIME_to_tm(time, &tm) != 1) {
-        snprintf(out, cap, "?");
+    if (time == NULL || ASN1_TIME_to_tm(time, &tm) != 1) {
+        snprintf(out, CERT_DATE_MAX, "?");
         return 0;
     }
-    snprintf(out, cap, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1,
-             tm.tm_mday);
+    snprintf(out, CERT_DATE_MAX, "%04d-%02d-%02d", tm.tm_year + 1900,
+             tm.tm_mon + 1, tm.tm_mday);
     return (int64_t)timegm(&tm);
-}
-
-static void key_text(X509 *x, char *out, size_t cap)
-{
-    EVP_PKEY *key = X509_get0_pubkey(x);
-    char group[24];
-
-    snprintf(out, cap, "?");
-    if (key == NULL)
-        return;
-    if (EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
-        EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
-        snprintf(out, cap, "EC %s", group);
-    else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
-        snprintf(out, cap, "RSA %d", EVP_PKEY_get_bits(key));
-    else if (EVP_PKEY_get0_type_name(key) != NULL)
-        snprintf(out, cap, "%.30s", EVP_PKEY_get0_type_name(key));
 }
 
 static void serial_text(const X509 *x, char *out, size_t cap)
@@ -145,27 +154,22 @@ static void logon_of(X509 *x, struct cert_text *out)
 
 bool cert_describe(struct bytes der, struct cert_text *out)
 {
-    const unsigned char *at = der.data;
-    X509 *x = d2i_X509(NULL, &at, (long)der.len);
+    X509 *x = cert_parse(der);
     const X509_NAME *subject, *issuer;
 
     memset(out, 0, sizeof(*out));
-    if (x == NULL) {
-        ERR_clear_error();
+    if (x == NULL)
         return false;
-    }
     subject = X509_get_subject_name(x);
     issuer = X509_get_issuer_name(x);
     holder_text(subject, out->holder, sizeof(out->holder));
     name_text(subject, out->subject, sizeof(out->subject));
-    if (!entry_text(issuer, NID_commonName, out->issuer, sizeof(out->issuer)))
+    if (!cert_name_entry(issuer, NID_commonName, out->issuer,
+                         sizeof(out->issuer)))
         name_text(issuer, out->issuer, sizeof(out->issuer));
-    out->not_before =
-        date_text(X509_get0_notBefore(x), out->from, sizeof(out->from));
-    out->not_after =
-        date_text(X509_get0_notAfter(x), out->until, sizeof(out->until));
+    out->not_before = cert_date(X509_get0_notBefore(x), out->from);
+    out->not_after = cert_date(X509_get0_notAfter(x), out->until);
     serial_text(x, out->number, sizeof(out->number));
-    key_text(x, out->key, sizeof(out->key));
     mail_text(x, out->address, sizeof(out->address));
     uses_of(x, out);
     logon_of(x, out);

@@ -136,7 +136,7 @@ static void put_chain(struct out *out, const struct verify_result *result)
     for (int i = 1; i < sk_X509_num(result->chain); i++) {
         X509 *x = sk_X509_value(result->chain, i);
 
-        verify_name(X509_get_subject_name(x), name, sizeof(name));
+        cert_short_name(X509_get_subject_name(x), name, sizeof(name));
         out_line(out, _("issued by \"%s\""), name);
         out_string(out, NULL, name);
     }
@@ -179,18 +179,10 @@ static void put_result(const struct chain *chain, const char *usage,
 
 static bool keep_sound(struct chain *chain, const struct verify_result *result)
 {
-    for (int i = 1; result->sound && i < sk_X509_num(result->chain); i++) {
-        X509 *x = sk_X509_value(result->chain, i);
-        bool known = false;
-
-        for (int j = 0; j < sk_X509_num(chain->sound.certs); j++)
-            known = known ||
-                    X509_cmp(sk_X509_value(chain->sound.certs, j), x) == 0;
-        if (known)
-            continue;
-        if (X509_up_ref(x) != 1 || sk_X509_push(chain->sound.certs, x) <= 0)
+    for (int i = 1; result->sound && i < sk_X509_num(result->chain); i++)
+        if (X509_add_cert(chain->sound.certs, sk_X509_value(result->chain, i),
+                          X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP) != 1)
             return false;
-    }
     return true;
 }
 
@@ -203,7 +195,7 @@ static bool check_one(struct chain *chain, const struct card *c, size_t i,
     bool ok;
 
     if (!cert_describe(der, &text) || text.authority ||
-        (leaf = authorities_parse(der)) == NULL)
+        (leaf = cert_parse(der)) == NULL)
         return true;
     ok = verify_chain(leaf, &chain->given, &chain->on_card, &result) &&
          keep_sound(chain, &result);
@@ -295,7 +287,7 @@ int chain_run(struct tool *t, int argc, char **argv)
         {"system", NULL, &chain.system, NULL},
         {NULL, NULL, NULL, NULL}};
 
-    if ((argc = tool_parse(t, options, 1, argc, argv)) < 0)
+    if (tool_parse(t, options, 1, argc, argv) < 0)
         return tool_parsed(t);
     if (chain.files[0] == NULL) {
         tool_error(t, _("name the authorities' certificates: tessera chain "

@@ -69,12 +69,7 @@ static struct card_files *start(const struct install *in)
         return calloc(1, sizeof(*f));
     if (authorities_init(&all)) {
         authorities_add_card(&all, in->card);
-        for (int i = 0; i < sk_X509_num(in->sound->certs); i++) {
-            X509 *x = sk_X509_value(in->sound->certs, i);
-
-            if (X509_up_ref(x) == 1 && sk_X509_push(all.certs, x) <= 0)
-                X509_free(x);
-        }
+        X509_add_certs(all.certs, in->sound->certs, X509_ADD_FLAG_UP_REF);
         f = card_files_new(in->t, in->card, in->stem, &all);
     }
     authorities_clear(&all);

@@ -3,7 +3,6 @@
  */
 #include "card/tool/tool.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

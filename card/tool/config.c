@@ -1,37 +1,49 @@
 /*
- * What the tool obeys of the provider's section in openssl.cnf, so that both do
- * the same with a card.
+ * openssl.cnf as libcrypto reads it (config(5)), and what the tool obeys of the
+ * provider's section, so that both do the same with a card.
  */
-#include "card/tool/tool.h"
+#include "card/tool/config.h"
 
 #include <string.h>
 
-#include <openssl/conf.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
-/* By the provider's usual name, or by the file that is ours. */
-static bool is_ours(const CONF *conf, const CONF_VALUE *entry)
-{
-    static const char file[] = "tessera.so";
-    const char *module = NCONF_get_string(conf, entry->value, "module");
-    size_t len = module != NULL ? strlen(module) : 0, tail = sizeof(file) - 1;
+#include "card/tool/ossl.h"
 
-    return strcmp(entry->name, "tessera") == 0 ||
-           (len >= tail && strcmp(module + len - tail, file) == 0);
+const STACK_OF(CONF_VALUE) *config_plugins(const CONF *conf, const char *list)
+{
+    const char *init = NCONF_get_string(conf, NULL, "openssl_conf");
+    const char *section = init != NULL ? NCONF_get_string(conf, init, list)
+                                       : NULL;
+
+    return section != NULL ? NCONF_get_section(conf, section) : NULL;
 }
+
+const char *config_plain_name(const char *name)
+{
+    const char *dot = strchr(name, '.');
+
+    return dot != NULL ? dot + 1 : name;
+}
+
+bool config_is_tessera(const CONF *conf, const CONF_VALUE *entry)
+{
+    const char *file = NCONF_get_string(conf, entry->value, "module");
+
+    file = file != NULL ? ossl_file_of(file) : config_plain_name(entry->name);
+    return strcmp(file, "tessera") == 0 || strcmp(file, OSSL_PLUGIN) == 0;
+}
+
+/* ---- what the tool obeys ------------------------------------------------- */
 
 /* The section's name, lent; NULL: the provider is not configured. */
 static const char *find_section(const CONF *conf)
 {
-    const char *init = NCONF_get_string(conf, NULL, "openssl_conf");
-    const char *list = init != NULL ? NCONF_get_string(conf, init, "providers")
-                                    : NULL;
-    const STACK_OF(CONF_VALUE) *entries =
-        list != NULL ? NCONF_get_section(conf, list) : NULL;
+    const STACK_OF(CONF_VALUE) *entries = config_plugins(conf, "providers");
 
     for (int i = 0; i < sk_CONF_VALUE_num(entries); i++)
-        if (is_ours(conf, sk_CONF_VALUE_value(entries, i)))
+        if (config_is_tessera(conf, sk_CONF_VALUE_value(entries, i)))
             return sk_CONF_VALUE_value(entries, i)->value;
     return NULL;
 }
@@ -53,6 +65,7 @@ void tool_config(struct tool_config *out)
     *out = (struct tool_config){.cache = true, .keypad = true};
     if (file != NULL && conf != NULL && NCONF_load(conf, file, NULL) > 0 &&
         (section = find_section(conf)) != NULL) {
+        out->activated = true;
         out->cache = !says_no(conf, section, "cache");
         out->keypad = !says_no(conf, section, "keypad");
     }

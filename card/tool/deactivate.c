@@ -1,9 +1,13 @@
 /*
  * tessera deactivate: take back what activate and chain --install registered.
  */
+#define _GNU_SOURCE /* scandirat */
 #include "card/tool/tool.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "card/tool/card_files.h"
@@ -55,6 +59,36 @@ static int find_stem(struct tool *t, const struct registry *r, const char *text,
     return TOOL_DONE;
 }
 
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* What setup wrote there, and the files of its commands, are not listed. */
+static void put_left(struct tool *t, const struct registry *r)
+{
+    struct dirent **names = NULL;
+    char path[sizeof(r->path) + NAME_MAX + 2];
+    int count = r->folder < 0 ? 0
+                              : scandirat(r->folder, ".", &names, is_visible,
+                                          alphasort);
+
+    if (count > 0)
+        out_line(t->out, _("What tessera activate did not put there is left; "
+                           "remove what you do not need:"));
+    out_open_list(t->out, "left");
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", r->path, names[i]->d_name);
+        out_open(t->out, NULL);
+        out_string(t->out, "file", path);
+        out_close(t->out);
+        out_verbatim(t->out, path);
+        free(names[i]);
+    }
+    out_close(t->out);
+    free(names);
+}
+
 static int take_back(struct tool *t, struct registry *r, const char *text,
                      bool all)
 {
@@ -76,6 +110,11 @@ static int take_back(struct tool *t, struct registry *r, const char *text,
         out_line(t->out, ngettext("%zu file was removed from %s.",
                                   "%zu files were removed from %s.", removed),
                  removed, r->path);
+    if (removed > 0 && r->count == 0 && !r->system)
+        out_line(t->out, _("If you put the line with OPENSSL_CONF into "
+                           "~/.profile, take it out there."));
+    if (r->count == 0)
+        put_left(t, r);
     return TOOL_DONE;
 }
 
@@ -88,7 +127,7 @@ int deactivate_run(struct tool *t, int argc, char **argv)
     struct registry *r;
     int status;
 
-    if ((argc = tool_parse(t, options, 1, argc, argv)) < 0)
+    if (tool_parse(t, options, 1, argc, argv) < 0)
         return tool_parsed(t);
     if ((r = registry_open(t, system, false, &status)) == NULL)
         return status;

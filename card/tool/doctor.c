@@ -4,9 +4,11 @@
 #include "card/tool/doctor.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,7 +23,7 @@ static void put(struct doctor *d, const char *id, const char *found,
     struct out *o = d->t->out;
 
     out_open(o, NULL);
-    out_title(o, "%s: %s", remedy == NULL ? _("ok") : _("FINDING"), found);
+    out_title(o, remedy == NULL ? _("OK: %s") : _("FINDING: %s"), found);
     out_string(o, "id", id);
     out_string(o, "state", remedy == NULL ? "ok" : "finding");
     out_string(o, "found", found);
@@ -55,13 +57,6 @@ void doctor_finding(struct doctor *d, const char *id, const char *remedy,
     put(d, id, found, remedy);
 }
 
-const char *doctor_file_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash != NULL ? slash + 1 : path;
-}
-
 /* ---- a process of its own ------------------------------------------------ */
 
 static void run_and_write(doctor_fn *run, const void *arg, int to)
@@ -76,7 +71,7 @@ static void run_and_write(doctor_fn *run, const void *arg, int to)
 }
 
 /* Until its end, or until it takes too long. */
-static size_t listen_to(int from, char *text, size_t cap, bool *late)
+static void listen_to(int from, char *text, size_t cap, bool *late)
 {
     struct pollfd p = {.fd = from, .events = POLLIN};
     size_t used = 0;
@@ -93,7 +88,6 @@ static size_t listen_to(int from, char *text, size_t cap, bool *late)
         used += n > 0 ? (size_t)n : 0;
     }
     text[used] = '\0';
-    return used;
 }
 
 static bool conclude(pid_t child, const char *answer, bool late, char *text,
@@ -124,18 +118,44 @@ bool doctor_apart(doctor_fn *run, const void *arg, char *text, size_t cap)
     pid_t child;
 
     fflush(NULL);
-    if (pipe(ends) < 0 || (child = fork()) < 0) {
+    if (pipe(ends) < 0) {
         snprintf(text, cap, "%s", strerror(errno));
         return false;
     }
-    if (child == 0) {
+    if ((child = fork()) == 0) {
         close(ends[0]);
         run_and_write(run, arg, ends[1]);
     }
+    if (child < 0)
+        snprintf(text, cap, "%s", strerror(errno));
     close(ends[1]);
-    listen_to(ends[0], answer, sizeof(answer), &late);
+    if (child > 0)
+        listen_to(ends[0], answer, sizeof(answer), &late);
     close(ends[0]);
-    return conclude(child, answer, late, text, cap);
+    return child > 0 && conclude(child, answer, late, text, cap);
+}
+
+/* ---- this terminal ------------------------------------------------------- */
+
+/* By the variable that decides (locale(7)). */
+static void check_locale(struct doctor *d)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LC_MESSAGES",
+                                        "LANG"};
+    const char *value = NULL;
+    size_t i = 0;
+
+    if (setlocale(LC_ALL, "") != NULL)
+        return;
+    while (i + 1 < nitems(names) &&
+           ((value = getenv(names[i])) == NULL || value[0] == '\0'))
+        i++;
+    value = getenv(names[i]);
+    doctor_finding(d, "locale",
+                   _("install it: sudo dpkg-reconfigure locales"),
+                   _("this terminal asks for a language that is not "
+                     "installed: %s=%s"), names[i],
+                   value != NULL ? value : "");
 }
 
 /* ---- all of it ----------------------------------------------------------- */
@@ -144,7 +164,7 @@ int doctor_run(struct tool *t, int argc, char **argv)
 {
     struct doctor d = {.t = t};
 
-    if ((argc = tool_parse(t, NULL, 0, argc, argv)) < 0)
+    if (tool_parse(t, NULL, 0, argc, argv) < 0)
         return tool_parsed(t);
     out_open_list(t->out, "checks");
     doctor_service(&d);
@@ -153,6 +173,7 @@ int doctor_run(struct tool *t, int argc, char **argv)
     doctor_pins(&d);
     doctor_config(&d);
     doctor_others(&d);
+    check_locale(&d);
     out_close(t->out);
     out_blank(t->out);
     if (d.findings == 0)

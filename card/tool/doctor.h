@@ -28,12 +28,10 @@ void doctor_finding(struct doctor *d, const char *id, const char *remedy,
  * Run what loads code of others in a process of its own: what crashes or hangs
  * there is a finding. `run` leaves its words in `text`, and so does what became
  * of it; false: it did not succeed, or not at all.
+ * What it opens ends with that process: closing could crash as well.
  */
 typedef bool doctor_fn(const void *arg, char *text, size_t cap);
 bool doctor_apart(doctor_fn *run, const void *arg, char *text, size_t cap);
-
-/* The last part of a path. */
-const char *doctor_file_of(const char *path);
 
 /* ---- checks -------------------------------------------------------------- */
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card/tool/pin.h"
+
 enum { CARD_PATIENCE_MS = 1000 };
 
 static bool is_running(const char *program)
@@ -64,6 +66,38 @@ static void tell_card(struct doctor *d, const char *reader,
     }
 }
 
+static void check_pin(struct doctor *d, const struct card *c, size_t i)
+{
+    const struct card_pin_info *pin = card_pin_at(c, i);
+    struct card_identity id;
+    size_t puk;
+
+    card_identify(c, &id);
+    if (pin->tries_left == 0)
+        doctor_finding(d, "pin_blocked",
+                       card_puk_of_pin(c, i, &puk)
+                           ? _("tessera pin unblock: it asks for the PUK, "
+                               "which came with the card")
+                           : _("ask whoever issued the card"),
+                       _("the PIN of %s is blocked (%s)"), id.title,
+                       pin_name(pin));
+    else if (pin->tries_left == 1 && pin->tries_max != 1)
+        doctor_finding(d, "pin_last_try",
+                       _("tessera pin verify --last-try: the right PIN gives "
+                         "it all its tries again"),
+                       _("one try of the PIN of %s is left (%s)"), id.title,
+                       pin_name(pin));
+}
+
+static void check_pins(struct doctor *d, const struct card *c)
+{
+    const struct card_pin_info *pin;
+
+    for (size_t i = 0; (pin = card_pin_at(c, i)) != NULL; i++)
+        if (!pin->unblocking && !pin->alias)
+            check_pin(d, c, i);
+}
+
 static void tell_failure(struct doctor *d, const struct reader_state *r, int rc)
 {
     char atr[2 * READER_ATR_MAX + 1];
@@ -90,14 +124,16 @@ static void check_card(struct doctor *d, struct card_context *ctx,
                        const struct reader_state *r)
 {
     struct card_set set;
-    int rc = card_open_all(ctx, r->name, CARD_PATIENCE_MS, CARD_READ_OBJECTS,
-                           &set);
+    int rc = card_open_all(ctx, r->name, CARD_PATIENCE_MS,
+                           CARD_READ_OBJECTS | CARD_READ_PINS, &set);
 
     if (rc < 0) {
         tell_failure(d, r, rc);
         return;
     }
     tell_card(d, r->name, &set);
+    for (size_t i = 0; i < set.count; i++)
+        check_pins(d, set.cards[i]);
     card_set_free(&set);
 }
 

@@ -5,6 +5,7 @@
 #include "card/tool/doctor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -15,7 +16,11 @@
 #include <openssl/provider.h>
 #include <openssl/store.h>
 
+#include "card/tool/config.h"
 #include "card/tool/ossl.h"
+#include "card/tool/registry.h"
+
+enum { REMEDY_MAX = PATH_MAX + 128 };
 
 /* A configuration as it stands, and what was found in it. */
 struct config {
@@ -25,14 +30,6 @@ struct config {
 };
 
 /* ---- what is written there ----------------------------------------------- */
-
-/* In these keys libcrypto lets "1.default" stand for "default". */
-static const char *plain(const char *name)
-{
-    const char *dot = strchr(name, '.');
-
-    return dot != NULL ? dot + 1 : name;
-}
 
 static bool is_section(const CONF *conf, const char *name)
 {
@@ -50,46 +47,55 @@ static bool is_active(const CONF *conf, const char *section)
     return value != NULL;
 }
 
-/* By the name of the entry, or of the file. */
-static bool is_tessera(const CONF *conf, const CONF_VALUE *entry)
+/* What activate wrote for this user may be there, and this terminal new. */
+static void activation_remedy(char *out, size_t cap)
 {
-    const char *module = NCONF_get_string(conf, entry->value, "module");
-    const char *file = module != NULL ? doctor_file_of(module)
-                                      : plain(entry->name);
+    char path[PATH_MAX];
+    size_t used;
 
-    return strcmp(file, "tessera") == 0 || strcmp(file, "tessera.so") == 0;
+    if (registry_path(false, path, sizeof(path))) {
+        used = strlen(path);
+        snprintf(path + used, sizeof(path) - used, "/" REGISTRY_CONF);
+        if (access(path, R_OK) == 0) {
+            snprintf(out, cap, _("in this terminal: export OPENSSL_CONF=%s"),
+                     path);
+            return;
+        }
+    }
+    snprintf(out, cap, "%s", _("tessera activate, for this user; sudo tessera "
+                               "activate --system, for the machine"));
 }
 
-static const STACK_OF(CONF_VALUE) *find_providers(struct doctor *d,
-                                                  const struct config *c)
+/* Why there are no providers: a name that leads nowhere, or none at all. */
+static void tell_none(struct doctor *d, const struct config *c)
 {
     const char *init = NCONF_get_string(c->conf, NULL, "openssl_conf");
     const char *list = init != NULL
                            ? NCONF_get_string(c->conf, init, "providers")
                            : NULL;
+    char remedy[REMEDY_MAX];
 
-    if (list != NULL && is_section(c->conf, list))
-        return NCONF_get_section(c->conf, list);
-    if (list != NULL || (init != NULL && !is_section(c->conf, init)))
+    if (list != NULL || (init != NULL && !is_section(c->conf, init))) {
         doctor_finding(d, "config", _("correct the name of the section"),
                        _("%s names the section [%s], and there is none of that "
                          "name"), c->path, list != NULL ? list : init);
-    else
-        doctor_finding(d, "config",
-                       _("write at its end: .include /usr/share/doc/tessera/"
-                         "examples/openssl.cnf, or name that file by "
-                         "OPENSSL_CONF for one program"),
+    } else {
+        activation_remedy(remedy, sizeof(remedy));
+        doctor_finding(d, "config", remedy,
                        _("%s activates no provider: programs do not find "
                          "tessera"), c->path);
-    return NULL;
+    }
 }
 
 /* Where an entry stands, from 0; -1: nowhere. */
 static int place_of(const STACK_OF(CONF_VALUE) *entries, const char *name)
 {
-    for (int i = 0; i < sk_CONF_VALUE_num(entries); i++)
-        if (strcmp(plain(sk_CONF_VALUE_value(entries, i)->name), name) == 0)
+    for (int i = 0; i < sk_CONF_VALUE_num(entries); i++) {
+        const CONF_VALUE *entry = sk_CONF_VALUE_value(entries, i);
+
+        if (strcmp(config_plain_name(entry->name), name) == 0)
             return i;
+    }
     return -1;
 }
 
@@ -102,8 +108,9 @@ static void check_sections(struct doctor *d, const struct config *c,
         if (!is_section(c->conf, entry->value))
             doctor_finding(d, "config", _("correct the name of the section"),
                            _("the provider %s in %s has the section [%s], and "
-                             "there is none of that name"), plain(entry->name),
-                           c->path, entry->value);
+                             "there is none of that name"),
+                           config_plain_name(entry->name), c->path,
+                           entry->value);
     }
 }
 
@@ -111,7 +118,7 @@ static int find_ours(const struct config *c,
                      const STACK_OF(CONF_VALUE) *entries)
 {
     for (int i = 0; i < sk_CONF_VALUE_num(entries); i++)
-        if (is_tessera(c->conf, sk_CONF_VALUE_value(entries, i)))
+        if (config_is_tessera(c->conf, sk_CONF_VALUE_value(entries, i)))
             return i;
     return -1;
 }
@@ -139,7 +146,7 @@ static bool check_ours(struct doctor *d, struct config *c,
                        entry->value, c->path);
         return false;
     }
-    c->name = plain(entry->name);
+    c->name = config_plain_name(entry->name);
     return true;
 }
 
@@ -244,13 +251,15 @@ static void check_clash(struct doctor *d, const struct config *c)
 
 static void check_content(struct doctor *d, struct config *c)
 {
-    const STACK_OF(CONF_VALUE) *entries = find_providers(d, c);
+    const STACK_OF(CONF_VALUE) *entries = config_plugins(c->conf, "providers");
     unsigned before = d->findings;
     int ours;
 
     doctor_engines(d, c->conf);
-    if (entries == NULL)
+    if (entries == NULL) {
+        tell_none(d, c);
         return;
+    }
     check_sections(d, c, entries);
     ours = find_ours(c, entries);
     if (!check_ours(d, c, entries, ours) ||

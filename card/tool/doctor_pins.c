@@ -5,7 +5,6 @@
 #define _GNU_SOURCE /* faccessat's AT_EACCESS, environ */
 #include "card/tool/doctor.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,6 +18,7 @@
 #include <openssl/crypto.h>
 
 #include "card/base/secret.h"
+#include "card/tool/registry.h"
 
 enum { INCLUDES_MAX = 4 }; /* deep */
 
@@ -176,25 +176,12 @@ static void check_environment(struct doctor *d)
 
 /* ---- what was registered ------------------------------------------------- */
 
-static bool registry_path(char *out, size_t cap)
-{
-    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-
-    if (config != NULL && config[0] == '/')
-        snprintf(out, cap, "%s/tessera", config);
-    else if (home != NULL && home[0] == '/')
-        snprintf(out, cap, "%s/.config/tessera", home);
-    else
-        return false;
-    return true;
-}
-
 static void check_registry(struct doctor *d)
 {
     char path[PATH_MAX];
     struct stat st;
 
-    if (!registry_path(path, sizeof(path)) || lstat(path, &st) < 0)
+    if (!registry_path(false, path, sizeof(path)) || lstat(path, &st) < 0)
         return;
     if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
         (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)

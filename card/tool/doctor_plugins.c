@@ -17,9 +17,8 @@
 #include <openssl/params.h>
 #include <openssl/provider.h>
 
+#include "card/tool/config.h"
 #include "card/tool/ossl.h"
-
-#define PLUGIN "tessera.so"
 
 /* ---- the provider -------------------------------------------------------- */
 
@@ -50,7 +49,7 @@ static void check_provider(struct doctor *d)
     const char *folder = ossl_providers();
     char path[PATH_MAX], text[512];
 
-    snprintf(path, sizeof(path), "%s/" PLUGIN, folder);
+    snprintf(path, sizeof(path), "%s/" OSSL_PLUGIN, folder);
     if (access(path, F_OK) < 0) {
         doctor_finding(d, "provider",
                        getenv("OPENSSL_MODULES") != NULL
@@ -100,7 +99,7 @@ static void check_engine(struct doctor *d)
                                  "none"));
         return;
     }
-    snprintf(path, sizeof(path), "%s/" PLUGIN, ossl_engines());
+    snprintf(path, sizeof(path), "%s/" OSSL_PLUGIN, ossl_engines());
     if (access(path, F_OK) < 0)
         doctor_finding(d, "engine",
                        _("sudo apt-get install tessera-engine; only programs "
@@ -120,7 +119,7 @@ static bool is_ours(const char *path)
     char real[PATH_MAX];
 
     return realpath(path, real) != NULL &&
-           strcmp(doctor_file_of(real), PLUGIN) == 0;
+           strcmp(ossl_file_of(real), OSSL_PLUGIN) == 0;
 }
 
 static void check_old_file(struct doctor *d, const char *name)
@@ -156,7 +155,7 @@ static void check_entry(struct doctor *d, const CONF *conf,
     const char *path = NCONF_get_string(conf, entry->value, "dynamic_path");
 
     if (id == NULL)
-        id = entry->name;
+        id = config_plain_name(entry->name);
     if (strstr(id, "pkcs11") == NULL || path == NULL || is_ours(path))
         return;
     doctor_finding(d, "old_engine",
@@ -168,11 +167,7 @@ static void check_entry(struct doctor *d, const CONF *conf,
 
 void doctor_engines(struct doctor *d, const CONF *conf)
 {
-    const char *init = NCONF_get_string(conf, NULL, "openssl_conf");
-    const char *list = init != NULL ? NCONF_get_string(conf, init, "engines")
-                                    : NULL;
-    const STACK_OF(CONF_VALUE) *entries =
-        list != NULL ? NCONF_get_section(conf, list) : NULL;
+    const STACK_OF(CONF_VALUE) *entries = config_plugins(conf, "engines");
 
     for (int i = 0; i < sk_CONF_VALUE_num(entries); i++)
         check_entry(d, conf, sk_CONF_VALUE_value(entries, i));

@@ -3,7 +3,6 @@
  */
 #include "card/tool/identity.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
-#include "card/base/text.h"
+#include "card/tool/tool.h"
 
 struct code {
     const char *code, *text;
@@ -90,58 +89,41 @@ static const char *find(const struct code *codes, const char *code, size_t len)
 
 /* ---- the subject --------------------------------------------------------- */
 
-static bool entry(const X509_NAME *name, int nid, char *out, size_t cap)
-{
-    int at = X509_NAME_get_index_by_NID(name, nid, -1);
-    unsigned char *utf8 = NULL;
-    int len;
-
-    out[0] = '\0';
-    if (at < 0 || (len = ASN1_STRING_to_UTF8(
-                       &utf8, X509_NAME_ENTRY_get_data(
-                                  X509_NAME_get_entry(name, at)))) < 0)
-        return false;
-    text_copy(out, cap, bytes_from(utf8, (size_t)len));
-    OPENSSL_free(utf8);
-    return out[0] != '\0';
-}
-
 /* A type digit, and a number in which a letter may stand (0B4005951). */
 static bool is_number(const char *text)
 {
+    static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     size_t len = strlen(text);
 
-    if (len < 8 || len > 20 || !isdigit((unsigned char)text[0]))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!isdigit((unsigned char)text[i]) &&
-            !isupper((unsigned char)text[i]))
-            return false;
-    return true;
+    return len >= 8 && len <= 20 && text[0] >= '0' && text[0] <= '9' &&
+           strspn(text, allowed) == len;
+}
+
+static void read_names(const X509 *x, struct identity *out)
+{
+    const X509_NAME *name = X509_get_subject_name(x);
+    char issuer[CERT_NAME_MAX];
+
+    cert_name_entry(name, NID_surname, out->family, sizeof(out->family));
+    cert_name_entry(name, NID_givenName, out->given, sizeof(out->given));
+    cert_name_entry(name, NID_commonName, out->number, sizeof(out->number));
+    if (!cert_name_entry(name, NID_title, out->profession,
+                         sizeof(out->profession)))
+        cert_name_entry(name, NID_organizationalUnitName, out->profession,
+                        sizeof(out->profession));
+    cert_name_entry(X509_get_issuer_name(x), NID_commonName, issuer,
+                    sizeof(issuer));
+    out->test = strncmp(issuer, "TEST ", 5) == 0;
 }
 
 bool identity_read(struct bytes cert, struct identity *out)
 {
-    const unsigned char *at = cert.data;
-    X509 *x = d2i_X509(NULL, &at, (long)cert.len);
-    char issuer[CERT_NAME_MAX];
-    const X509_NAME *subject;
+    X509 *x = cert_parse(cert);
 
     memset(out, 0, sizeof(*out));
-    if (x != NULL) {
-        subject = X509_get_subject_name(x);
-        entry(subject, NID_surname, out->family, sizeof(out->family));
-        entry(subject, NID_givenName, out->given, sizeof(out->given));
-        entry(subject, NID_commonName, out->number, sizeof(out->number));
-        if (!entry(subject, NID_title, out->profession,
-                   sizeof(out->profession)))
-            entry(subject, NID_organizationalUnitName, out->profession,
-                  sizeof(out->profession));
-        entry(X509_get_issuer_name(x), NID_commonName, issuer, sizeof(issuer));
-        out->test = strncmp(issuer, "TEST ", 5) == 0;
-        X509_free(x);
-    }
-    ERR_clear_error();
+    if (x != NULL)
+        read_names(x, out);
+    X509_free(x);
     out->kind = find(number_kinds, out->number, 1);
     return out->family[0] != '\0' && is_number(out->number);
 }
@@ -197,8 +179,7 @@ void identity_extensions(struct bytes cert, identity_extension_fn *put,
                          void *arg)
 {
     static const char arc[] = "1.2.250.1.71.";
-    const unsigned char *at = cert.data;
-    X509 *x = d2i_X509(NULL, &at, (long)cert.len);
+    X509 *x = cert_parse(cert);
 
     for (int i = 0; x != NULL && i < X509_get_ext_count(x); i++) {
         X509_EXTENSION *ext = X509_get_ext(x, i);

@@ -5,7 +5,7 @@
 #ifndef CARD_TOOL_IDENTITY_H
 #define CARD_TOOL_IDENTITY_H
 
-#include "card/tool/tool.h"
+#include "card/tool/cert_text.h"
 
 struct identity {
     char family[CERT_NAME_MAX], given[CERT_NAME_MAX];

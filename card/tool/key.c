@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "card/tool/object_pem.h"
-#include "card/tool/registry_int.h"
-#include "card/tool/write_file.h"
+#include "card/tool/ossl.h"
 
 /* A URI that names a key, or one of a PKCS#11 token: taken as it is. */
 static bool is_whole(const char *text, const struct object_choice *choice)
@@ -91,12 +90,12 @@ static int put(struct tool *t, BIO *pem, const char *file)
     int status;
 
     if (file != NULL) {
-        if ((status = write_out(t, file, registry_content(pem))) == TOOL_DONE)
+        if ((status = object_write(t, file, ossl_content(pem))) == TOOL_DONE)
             out_string(t->out, "file", file);
         return status;
     }
     BIO_write(pem, "", 1); /* a string */
-    content = registry_content(pem);
+    content = ossl_content(pem);
     out_string(t->out, "pem", (const char *)content.data);
     if (!out_is_json(t->out))
         fputs((const char *)content.data, stdout);

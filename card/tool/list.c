@@ -5,26 +5,26 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { URI_MAX = 1024, PATIENCE_MS = 500 };
+#include "card/tool/cert_text.h"
+#include "card/tool/object_pem.h"
+
+enum { PATIENCE_MS = 500 };
 
 /* ---- keys and certificates ----------------------------------------------- */
 
 static void put_uri(struct tool *t, const struct card *c, enum card_kind kind,
                     size_t i)
 {
-    char space[URI_MAX];
-    struct buf uri = {(uint8_t *)space, 0, sizeof(space) - 1};
+    char uri[CARD_URI_MAX + 1];
 
-    if (card_object_uri(c, kind, i, &uri) < 0)
+    if (!object_uri(c, kind, i, uri))
         return;
-    space[uri.len] = '\0';
-    out_string(t->out, "uri", space);
-    out_verbatim(t->out, space);
+    out_string(t->out, "uri", uri);
+    out_verbatim(t->out, uri);
 }
 
-void list_certificate(struct tool *t, const struct cert_text *cert)
+static void put_fields(struct tool *t, const struct cert_text *cert)
 {
     enum cert_validity validity = cert_validity(cert);
     char purposes[256], dates[128];
@@ -48,18 +48,14 @@ void list_certificate(struct tool *t, const struct cert_text *cert)
 
 static void put_uses(struct tool *t, const struct card_key_info *key)
 {
-    static const struct {
-        unsigned use;
-        const char *name;
-    } names[] = {{CARD_USE_AUTH, "auth"},
-                 {CARD_USE_SIGN, "sign"},
-                 {CARD_USE_DECRYPT, "decrypt"}};
-    const char *uses[nitems(names)];
+    static const unsigned all[] = {CARD_USE_AUTH, CARD_USE_SIGN,
+                                   CARD_USE_DECRYPT};
+    const char *uses[nitems(all)];
     size_t count = 0;
 
-    for (size_t i = 0; i < nitems(names); i++)
-        if ((key->uses & names[i].use) != 0)
-            uses[count++] = names[i].name;
+    for (size_t i = 0; i < nitems(all); i++)
+        if ((key->uses & all[i]) != 0)
+            uses[count++] = object_usage(all[i]);
     if (out_is_json(t->out))
         out_strings(t->out, "uses", NULL, uses, count);
 }
@@ -76,12 +72,6 @@ const char *list_key_title(const struct card_key_info *key)
     return _("Key");
 }
 
-static bool same_id(const struct card_id *a, const struct card_id *b)
-{
-    return a->len > 0 && bytes_equal(bytes_from(a->data, a->len),
-                                     bytes_from(b->data, b->len));
-}
-
 static void put_cert(struct tool *t, const struct card *c, size_t i, bool alone)
 {
     const struct card_cert_info *info;
@@ -96,7 +86,7 @@ static void put_cert(struct tool *t, const struct card *c, size_t i, bool alone)
         put_uri(t, c, CARD_KIND_CERT, i);
     }
     if (cert_describe(der, &text))
-        list_certificate(t, &text);
+        put_fields(t, &text);
     else
         out_line(t->out, _("the certificate cannot be read"));
     out_close(t->out);
@@ -118,7 +108,7 @@ static void put_key(struct tool *t, const struct card *c, size_t i)
     put_uses(t, key);
     out_open_list(t->out, "certificates");
     for (size_t j = 0; (cert = card_cert_at(c, j, &der)) != NULL; j++)
-        if (same_id(&cert->id, &key->id))
+        if (object_same_id(&cert->id, &key->id))
             put_cert(t, c, j, false);
     out_close(t->out);
     out_close(t->out);
@@ -129,7 +119,7 @@ static bool has_key(const struct card *c, const struct card_cert_info *cert)
     const struct card_key_info *key;
 
     for (size_t i = 0; (key = card_key_at(c, i)) != NULL; i++)
-        if (same_id(&key->id, &cert->id))
+        if (object_same_id(&key->id, &cert->id))
             return true;
     return false;
 }
@@ -218,7 +208,8 @@ void list_reader(struct tool *t, size_t number,
     out_close(t->out);
 }
 
-bool list_nothing(struct tool *t, const struct reader_states *readers)
+/* "no reader", or "no card" if all are empty; false if neither is so. */
+static bool tell_nothing(struct tool *t, const struct reader_states *readers)
 {
     size_t empty = 0;
 
@@ -234,28 +225,65 @@ bool list_nothing(struct tool *t, const struct reader_states *readers)
     return true;
 }
 
+static void list_all(struct tool *t, const struct reader_states *readers,
+                     const char *only)
+{
+    out_open_list(t->out, "readers");
+    for (size_t i = 0; i < readers->count; i++)
+        if (only[0] == '\0' || strcmp(only, readers->readers[i].name) == 0)
+            list_reader(t, i + 1, &readers->readers[i]);
+    out_close(t->out);
+}
+
+/* The reader of the one card that is meant. An exit status. */
+static int find_reader(struct tool *t, const char *text,
+                       char reader[READER_NAME_MAX])
+{
+    struct card_identity id;
+    struct card_set set;
+    struct card *c = NULL;
+    int status = tool_choose_any(t, text, CARD_READ_OBJECTS, &set, &c, reader);
+
+    if (status != 0 || c == NULL)
+        return status;
+    card_identify(c, &id);
+    snprintf(reader, READER_NAME_MAX, "%s", id.reader);
+    card_set_free(&set);
+    return 0;
+}
+
+static int list(struct tool *t, struct reader_states *readers,
+                const char *only)
+{
+    struct card_context *ctx;
+    int rc;
+
+    if ((rc = tool_context(t, &ctx)) < 0 ||
+        (rc = card_readers(ctx, readers, 0)) < 0)
+        return tool_card_error(t, rc);
+    list_all(t, readers, only);
+    if (tell_nothing(t, readers))
+        return TOOL_NOTHING;
+    tool_say(t, _("\"tessera show\" tells all of a card, \"tessera pin\" "
+                  "whether its PIN is blocked, \"tessera --help\" what else "
+                  "there is."));
+    return TOOL_DONE;
+}
+
 int list_run(struct tool *t, int argc, char **argv)
 {
+    char only[READER_NAME_MAX] = "";
     struct reader_states *readers;
-    struct card_context *ctx;
-    int rc, status = TOOL_DONE;
+    int status = 0;
 
-    (void)argv;
-    if ((argc = tool_parse(t, NULL, 0, argc, argv)) < 0)
+    if ((argc = tool_parse(t, NULL, 1, argc, argv)) < 0)
         return tool_parsed(t);
+    if ((argc > 1 || t->options.card != NULL) &&
+        (status = find_reader(t, argc > 1 ? argv[1] : NULL, only)) != 0)
+        return status;
     if ((readers = calloc(1, sizeof(*readers))) == NULL)
         return tool_card_error(t, card_fail(CARD_E_MEMORY, "out of memory"));
-    if ((rc = tool_context(t, &ctx)) < 0 ||
-        (rc = card_readers(ctx, readers, 0)) < 0) {
-        status = tool_card_error(t, rc);
-    } else {
-        out_open_list(t->out, "readers");
-        for (size_t i = 0; i < readers->count; i++)
-            list_reader(t, i + 1, &readers->readers[i]);
-        out_close(t->out);
-        if (list_nothing(t, readers))
-            status = TOOL_NOTHING;
-    }
+    status = list(t, readers, only);
     free(readers);
     return status;
 }

@@ -11,11 +11,7 @@ void list_reader(struct tool *t, size_t number,
                  const struct reader_state *reader);
 /* Keys with their certificates, then the certificates of no key. */
 void list_objects(struct tool *t, const struct card *c);
-/* The fields of a certificate, in the open object. */
-void list_certificate(struct tool *t, const struct cert_text *cert);
 /* "Authentication key": what a person calls it. */
 const char *list_key_title(const struct card_key_info *key);
-/* "no reader", or "no card" if all are empty; false if neither is so. */
-bool list_nothing(struct tool *t, const struct reader_states *readers);
 
 #endif

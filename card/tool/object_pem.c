@@ -4,11 +4,12 @@
 #include "card/tool/object_pem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/pem.h>
 
+#include "card/tool/registry.h"
+#include "card/tool/write_file.h"
 #include "card/wrapped_uri.h"
 
 static const struct {
@@ -26,17 +27,32 @@ const char *object_usage(unsigned uses)
     return "";
 }
 
-/* ---- which of it --------------------------------------------------------- */
-
-static bool parse_usage(const char *name, unsigned *uses)
+unsigned object_use_of(const char *name)
 {
     for (size_t i = 0; i < nitems(usages); i++)
-        if (strcmp(name, usages[i].name) == 0) {
-            *uses = usages[i].use;
-            return true;
-        }
-    return false;
+        if (strcmp(name, usages[i].name) == 0)
+            return usages[i].use;
+    return 0;
 }
+
+bool object_same_id(const struct card_id *a, const struct card_id *b)
+{
+    return a->len > 0 && bytes_equal(bytes_from(a->data, a->len),
+                                     bytes_from(b->data, b->len));
+}
+
+bool object_uri(const struct card *c, enum card_kind kind, size_t i,
+                char out[CARD_URI_MAX + 1])
+{
+    struct buf uri = {(uint8_t *)out, 0, CARD_URI_MAX};
+
+    if (card_object_uri(c, kind, i, &uri) < 0)
+        return false;
+    out[uri.len] = '\0';
+    return true;
+}
+
+/* ---- which of it --------------------------------------------------------- */
 
 static bool parse_id(const char *hex, struct card_id *id)
 {
@@ -71,7 +87,7 @@ int object_choice_parse(struct tool *t, const char *usage, const char *id,
     if (text != NULL && card_uri_is_ours(text) &&
         take_uri(t, text, out) != TOOL_DONE)
         return TOOL_USAGE;
-    if (usage != NULL && !parse_usage(usage, &out->uses)) {
+    if (usage != NULL && (out->uses = object_use_of(usage)) == 0) {
         tool_error(t, _("--usage is auth, sign or decrypt, not \"%s\""), usage);
         return TOOL_USAGE;
     }
@@ -83,16 +99,10 @@ int object_choice_parse(struct tool *t, const char *usage, const char *id,
     return TOOL_DONE;
 }
 
-static bool same_id(const struct card_id *a, const struct card_id *b)
-{
-    return a->len > 0 && bytes_equal(bytes_from(a->data, a->len),
-                                     bytes_from(b->data, b->len));
-}
-
 static bool names(const struct object_choice *choice, const struct card_id *id,
                   const char *label)
 {
-    return (choice->id.len == 0 || same_id(&choice->id, id)) &&
+    return (choice->id.len == 0 || object_same_id(&choice->id, id)) &&
            (choice->label[0] == '\0' || strcmp(choice->label, label) == 0);
 }
 
@@ -111,7 +121,7 @@ static unsigned cert_uses(const struct card *c,
     unsigned uses = 0;
 
     for (size_t i = 0; (key = card_key_at(c, i)) != NULL; i++)
-        if (same_id(&key->id, &info->id))
+        if (object_same_id(&key->id, &info->id))
             uses |= key->uses;
     return uses;
 }
@@ -152,11 +162,17 @@ bool object_put_uri(BIO *out, const char *uri)
 
 bool object_put_key(BIO *out, const struct card *c, size_t i)
 {
-    uint8_t text[CARD_URI_MAX + 1];
-    struct buf uri = {text, 0, sizeof(text) - 1};
+    char uri[CARD_URI_MAX + 1];
 
-    if (card_object_uri(c, CARD_KIND_PRIVATE, i, &uri) < 0)
-        return false;
-    text[uri.len] = '\0';
-    return object_put_uri(out, (const char *)text);
+    return object_uri(c, CARD_KIND_PRIVATE, i, uri) && object_put_uri(out, uri);
+}
+
+int object_write(struct tool *t, const char *file, struct bytes content)
+{
+    int status;
+
+    registry_make_for(file);
+    if ((status = write_out(t, file, content)) == TOOL_DONE)
+        out_line(t->out, _("%s is written."), file);
+    return status;
 }

@@ -30,6 +30,13 @@ bool object_cert_is_meant(const struct object_choice *choice,
 
 /* "auth", "sign", "decrypt" or "": the first that a key serves for. */
 const char *object_usage(unsigned uses);
+/* enum card_use of such a name; 0: it is none. */
+unsigned object_use_of(const char *name);
+/* Whether a key and a certificate, or two of either, go together. */
+bool object_same_id(const struct card_id *a, const struct card_id *b);
+/* The URI of an object, for people and files: false after card_fail. */
+bool object_uri(const struct card *c, enum card_kind kind, size_t i,
+                char out[CARD_URI_MAX + 1]);
 /* The usage of the key that pairs with a certificate, or "". */
 const char *object_cert_usage(const struct card *c, size_t i);
 
@@ -39,5 +46,7 @@ bool object_put_cert(BIO *out, struct bytes der);
 bool object_put_uri(BIO *out, const char *uri);
 /* The same of a card's key. */
 bool object_put_key(BIO *out, const struct card *c, size_t i);
+/* The file of --out, with its folder (registry_make_for): an exit status. */
+int object_write(struct tool *t, const char *file, struct bytes content);
 
 #endif

@@ -4,7 +4,6 @@
 #define _GNU_SOURCE /* secure_getenv */
 #include "card/tool/ossl.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,4 +97,19 @@ int ossl_error(char *out, size_t cap)
     }
     ERR_clear_error();
     return rc;
+}
+
+struct bytes ossl_content(BIO *memory)
+{
+    char *data = NULL;
+    long len = BIO_get_mem_data(memory, &data);
+
+    return bytes_from(data, len > 0 ? (size_t)len : 0);
+}
+
+const char *ossl_file_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
 }

@@ -5,9 +5,14 @@
 #ifndef CARD_TOOL_OSSL_H
 #define CARD_TOOL_OSSL_H
 
-#include <stddef.h>
+#include <openssl/bio.h>
 
-/* As libcrypto finds them; lent. */
+#include "card/base/bytes.h"
+
+/* The file that is our provider, and in another folder our engine. */
+#define OSSL_PLUGIN "tessera.so"
+
+/* The folders where libcrypto looks for them; lent. */
 const char *ossl_providers(void);
 const char *ossl_engines(void);
 
@@ -17,5 +22,10 @@ const char *ossl_engines(void);
  * empty afterwards.
  */
 int ossl_error(char *out, size_t cap);
+
+/* What a memory BIO holds: lent until it is written to or freed. */
+struct bytes ossl_content(BIO *memory);
+/* The last part of a path; lent. */
+const char *ossl_file_of(const char *path);
 
 #endif

@@ -289,18 +289,18 @@ void out_title(struct out *o, const char *format, ...)
 
 void out_verbatim(struct out *o, const char *text)
 {
-    char *shown;
+    char *copy;
 
     if (o->options.json)
         return;
-    if ((shown = out_localised(text)) == NULL) {
+    if ((copy = out_localised(text)) == NULL) {
         o->failed = true;
         return;
     }
     put_spaces(o, indent_of(o));
-    put(o, shown);
+    put(o, copy);
     put(o, "\n");
-    free(shown);
+    free(copy);
 }
 
 void out_blank(struct out *o)
@@ -547,7 +547,7 @@ bool out_flush(struct out *o)
         if (!begin_document(o))
             o->failed = true;
     }
-    if (fflush(stdout) == EOF)
+    if (fflush(stdout) == EOF || ferror(stdout)) /* perhaps flushed before */
         o->failed = true;
     return !o->failed;
 }
@@ -556,7 +556,7 @@ bool out_finish(struct out *o)
 {
     if (o->options.json && json_object_size(o->root) > 0)
         print_document(o, JSON_INDENT(2));
-    if (fflush(stdout) == EOF)
+    if (fflush(stdout) == EOF || ferror(stdout)) /* perhaps flushed before */
         o->failed = true;
     return !o->failed;
 }

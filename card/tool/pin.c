@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card/tool/prompt.h"
+
 enum { OPERANDS_TAKEN = TOOL_MANY, WORDS_MAX = 256, NAMES_MAX = 1024 };
 
 const struct card_pin_info *pin_presented(const struct pin_job *j)
@@ -271,6 +273,17 @@ static const struct pin_action *find_action(const char *name)
     return NULL;
 }
 
+/* What else there is to say of a PIN that was only looked at. */
+static void say_way_out(const struct pin_job *j)
+{
+    char words[PIN_BLOCKED_MAX];
+
+    if (j->pin.tries_left != 0)
+        return;
+    pin_blocked_words(j, words, sizeof(words));
+    tool_say(j->tool, "%s", words);
+}
+
 static int run_on_card(struct pin_job *j, const char *pin)
 {
     int status = find_pin(j, pin);
@@ -278,7 +291,9 @@ static int run_on_card(struct pin_job *j, const char *pin)
     if (status != TOOL_DONE)
         return status;
     show_state(j);
-    if (j->action->run != NULL && (status = pin_may_try(j)) == TOOL_DONE) {
+    if (j->action->run == NULL)
+        say_way_out(j);
+    else if ((status = pin_may_try(j)) == TOOL_DONE) {
         status = attempt(j);
         forget(j);
     }

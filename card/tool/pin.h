@@ -7,6 +7,8 @@
 #include "card/base/secret.h"
 #include "card/tool/tool.h"
 
+/* Its label, or what it is. */
+const char *pin_name(const struct card_pin_info *pin);
 /* "3 of 3 tries left", "blocked", "the card does not tell". */
 void pin_state_words(const struct card_pin_info *pin, char *out, size_t cap);
 /* "4 to 8 digits", as the card says. */
@@ -29,6 +31,7 @@ enum pin_word { PIN_WORD_PIN, PIN_WORD_PUK, PIN_WORD_NEW };
 /*
  *   pin     has the form: length and characters
  *   line    of --pin-file
+ *   tries   the question tells how many are left
  *   repeat  it is typed twice, the same
  *   other   a value that this one may not be; or NULL
  */
@@ -37,6 +40,7 @@ struct pin_ask {
     const struct card_pin_info *pin;
     enum pin_word word;
     unsigned line;
+    bool tries;
     bool repeat;
     const struct secret *other;
 };

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "card/tool/prompt.h"
+
 enum { ATTEMPTS = 3, QUESTION_MAX = 256 };
 
 /* ---- in words ------------------------------------------------------------ */
@@ -86,10 +88,13 @@ void pin_form_words(const struct card_pin_info *pin, char *out, size_t cap)
 
 static void question_of(const struct pin_ask *a, char *out, size_t cap)
 {
-    char form[128];
+    char form[128], state[128];
 
     pin_form_words(a->pin, form, sizeof(form));
-    if (a->word == PIN_WORD_PIN)
+    pin_state_words(a->pin, state, sizeof(state));
+    if (a->tries && a->pin->tries_left >= 0)
+        snprintf(out, cap, _("PIN (%s), %s: "), form, state);
+    else if (a->word == PIN_WORD_PIN)
         snprintf(out, cap, _("PIN (%s): "), form);
     else if (a->word == PIN_WORD_PUK)
         snprintf(out, cap, _("PUK (%s): "), form);

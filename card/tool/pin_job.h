@@ -37,11 +37,13 @@ struct pin_job {
 
 /* The PIN, or the PUK that unblocks it. */
 const struct card_pin_info *pin_presented(const struct pin_job *j);
-/* Its label, or what it is. */
-const char *pin_name(const struct card_pin_info *pin);
 
 /* ---- pin_say.c: exit statuses, with the message given -------------------- */
 
+enum { PIN_BLOCKED_MAX = 512 };
+
+/* That the PIN is blocked, and what to do about it. */
+void pin_blocked_words(const struct pin_job *j, char *out, size_t cap);
 /* Whether it may be tried at all; a person may be asked. */
 int pin_may_try(const struct pin_job *j);
 /* What became of it; `rc` is what the card layer returned. */

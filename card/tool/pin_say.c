@@ -3,27 +3,41 @@
  */
 #include "card/tool/pin_job.h"
 
+#include <stdio.h>
+
+#include "card/tool/prompt.h"
+
 enum { WORDS_MAX = 256 };
 
 /* ---- may it be tried ----------------------------------------------------- */
 
-static int say_blocked(const struct pin_job *j)
+void pin_blocked_words(const struct pin_job *j, char *out, size_t cap)
 {
     char form[WORDS_MAX];
 
     if (!j->has_puk) {
-        tool_error(j->tool, _("the PIN is blocked, and the card names no PUK "
-                              "for it: ask whoever issued the card"));
+        snprintf(out, cap, "%s",
+                 _("the PIN is blocked, and the card names no PUK for it: ask "
+                   "whoever issued the card"));
     } else if (j->puk.tries_left == 0) {
-        tool_error(j->tool, _("the PIN is blocked, and so is the PUK that "
-                              "would unblock it: only whoever issued the card "
-                              "can help"));
+        snprintf(out, cap, "%s",
+                 _("the PIN is blocked, and so is the PUK that would unblock "
+                   "it: only whoever issued the card can help"));
     } else {
         pin_form_words(&j->puk, form, sizeof(form));
-        tool_error(j->tool, _("the PIN is blocked: \"tessera pin unblock\" "
-                              "gives it new tries. It asks for the PUK (%s), "
-                              "which came with the card"), form);
+        snprintf(out, cap,
+                 _("the PIN is blocked: \"tessera pin unblock\" gives it new "
+                   "tries. It asks for the PUK (%s), which came with the card"),
+                 form);
     }
+}
+
+static int say_blocked(const struct pin_job *j)
+{
+    char words[PIN_BLOCKED_MAX];
+
+    pin_blocked_words(j, words, sizeof(words));
+    tool_error(j->tool, "%s", words);
     return TOOL_BLOCKED;
 }
 
@@ -115,6 +129,9 @@ static void say_done(const struct pin_job *j)
         out_line(out, _("Done: the PIN is changed."));
     if (j->result.reinsert)
         out_line(out, _("Take the card out and put it back."));
+    tool_say(j->tool, _("Next: \"tessera test\" tries the card's keys, "
+                        "\"tessera activate\" makes them known to your "
+                        "programs."));
 }
 
 static int say_unknown(const struct pin_job *j)

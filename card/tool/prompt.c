@@ -3,7 +3,7 @@
  * stops the program, the terminal is as it was before.
  */
 #define _GNU_SOURCE /* rpmatch */
-#include "card/tool/tool.h"
+#include "card/tool/prompt.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "card/base/folder.h"
+#include "card/tool/ossl.h"
+#include "card/tool/samples.h"
 #include "card/tool/system_conf.h"
 
 enum { FILE_BYTES_MAX = 1 << 20 };
@@ -26,7 +28,7 @@ BIO *registry_file(struct registry_files *files, const char *name)
         strlen(name) >= REGISTRY_NAME_MAX ||
         (content = BIO_new(BIO_s_mem())) == NULL)
         return NULL;
-    strcpy(files->files[files->count].name, name);
+    snprintf(files->files[files->count].name, REGISTRY_NAME_MAX, "%s", name);
     files->files[files->count++].content = content;
     return content;
 }
@@ -36,6 +38,22 @@ void registry_files_free(struct registry_files *files)
     for (size_t i = 0; i < files->count; i++)
         BIO_free(files->files[i].content);
     files->count = 0;
+}
+
+/* A user's file takes the system's place, and so begins with it. */
+bool registry_add_conf(const struct registry *r, struct registry_files *files)
+{
+    BIO *out = registry_file(files, REGISTRY_CONF);
+    char path[4096];
+
+    if (out == NULL)
+        return false;
+    if (!r->system) {
+        system_conf_path(path, sizeof(path));
+        BIO_printf(out, "# Written by tessera activate or tessera setup.\n"
+                        ".include %s\n\n", path);
+    }
+    return BIO_puts(out, sample_text(REGISTRY_CONF)) > 0;
 }
 
 void registry_read(const struct registry *r, const char *name, struct buf *out)
@@ -93,7 +111,7 @@ static bool make_plan(const struct registry *r,
     for (size_t i = 0; i < files->count; i++) {
         const char *name = files->files[i].name, *path;
 
-        registry_hash(registry_content(files->files[i].content), plan->hash[i]);
+        registry_hash(ossl_content(files->files[i].content), plan->hash[i]);
         plan->there[i] = look(r, name, plan->hash[i]);
         if (registry_place(r, name, &path) < 0) {
             tool_error(r->t, _("the folder %s is missing, or others may write "
@@ -109,7 +127,7 @@ static bool make_plan(const struct registry *r,
             return false;
         }
         tool_say(r->t, _("%s/%s is kept as it is: it is not what tessera "
-                         "wrote, or was changed since"), path, name);
+                         "activate writes, or was changed since"), path, name);
     }
     return true;
 }
@@ -143,7 +161,7 @@ static bool add_list(const struct registry *r, struct write_batch *b)
     BIO *text = registry_list_text(r);
     bool ok = text != NULL &&
               write_add(b, r->folder, r->path, REGISTRY_LIST, mode_of(r),
-                        registry_content(text));
+                        ossl_content(text));
 
     BIO_free(text);
     return ok;
@@ -160,7 +178,7 @@ static bool add_files(const struct registry *r,
         if ((plan->there[i] == THERE_NOT ||
              plan->there[i] == THERE_AS_LISTED) &&
             !write_add(b, folder, path, name, mode_of(r),
-                       registry_content(files->files[i].content)))
+                       ossl_content(files->files[i].content)))
             return false;
     }
     return true;
@@ -205,7 +223,7 @@ static bool put(struct registry *r, const struct registry_files *files,
                 const struct plan *plan, bool *changed)
 {
     struct system_conf system, *with = NULL;
-    struct write_batch *b = NULL;
+    struct write_batch *b;
     bool ok = true;
 
     if (wants_system(r, files)) {
@@ -215,12 +233,11 @@ static bool put(struct registry *r, const struct registry_files *files,
     }
     *changed = !is_done(r, files, plan) ||
                (with != NULL && !system_conf_has(with));
-    if (*changed && (ok = (b = malloc(sizeof(*b))) != NULL)) {
-        write_begin(b, r->t);
-        ok = write_plan(r, files, plan, with, b);
+    if (*changed) {
+        b = write_begin(r->t);
+        ok = b != NULL && write_plan(r, files, plan, with, b);
         write_end(b);
     }
-    free(b);
     if (with != NULL)
         system_conf_close(with);
     return ok;
@@ -301,15 +318,10 @@ static bool remove_include(struct registry *r)
 
 static bool write_list(struct registry *r)
 {
-    struct write_batch *b = malloc(sizeof(*b));
-    bool ok;
+    struct write_batch *b = write_begin(r->t);
+    bool ok = b != NULL && add_list(r, b) && write_commit(b);
 
-    if (b == NULL)
-        return false;
-    write_begin(b, r->t);
-    ok = add_list(r, b) && write_commit(b);
     write_end(b);
-    free(b);
     return ok;
 }
 

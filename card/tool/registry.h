@@ -58,6 +58,14 @@ struct registry_files {
  */
 struct registry *registry_open(struct tool *t, bool system, bool make,
                                int *status);
+/* Where it is, made or not. False: HOME is not set, or too long. */
+bool registry_path(bool system, char *out, size_t cap);
+/*
+ * Make the folder of a file to be, if that is the user's or the machine's, and
+ * no more of what is above it than the user's ~/.config. Who writes the file
+ * tells what is missing.
+ */
+void registry_make_for(const char *file);
 /* Whether that is root; else a message. To be asked before a person is. */
 bool registry_allows_system(struct tool *t);
 /* NULL allowed. Folders that activate made go when nothing is in them. */
@@ -69,6 +77,10 @@ void registry_close(struct registry *r);
  */
 BIO *registry_file(struct registry_files *files, const char *name);
 void registry_files_free(struct registry_files *files);
+/* openssl.cnf, which activate and setup write alike. False: no memory. */
+bool registry_add_conf(const struct registry *r, struct registry_files *files);
+/* SHA-256, as sha256sum writes it. */
+void registry_hash(struct bytes content, char hash[REGISTRY_HASH_MAX]);
 /* Letters, digits, '.', '_', '-', and neither '.' nor '-' at the start. */
 bool registry_safe(const char *name);
 /* A name "STEM-..." or "tessera-STEM-....crt"; there is no '-' in stems. */

@@ -8,9 +8,6 @@
 
 #define REGISTRY_LIST "registered.sha256"
 
-void registry_hash(struct bytes content, char hash[REGISTRY_HASH_MAX]);
-/* False: the file is damaged, after a message. A missing one is empty. */
-bool registry_list_read(struct registry *r);
 /* The text of a list; NULL: no memory. */
 BIO *registry_list_text(const struct registry *r);
 /* False: it is full. */
@@ -22,6 +19,5 @@ bool registry_list_has(const struct registry *r, const char *name,
 /* The folder a name is in, and that folder's path; -1: there is none. */
 int registry_place(const struct registry *r, const char *name,
                    const char **path);
-struct bytes registry_content(BIO *content);
 
 #endif

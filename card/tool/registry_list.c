@@ -26,6 +26,7 @@
 enum {
     LIST_BYTES_MAX = 1 << 18,
     OTHERS_WRITE = S_IWGRP | S_IWOTH,
+    MAKE_MAX = 2, /* ~/.config and ~/.config/tessera */
     LOCK_TRIES = 100,
     LOCK_PAUSE_NS = 100000000
 };
@@ -77,14 +78,6 @@ void registry_hash(struct bytes content, char hash[REGISTRY_HASH_MAX])
     bytes_to_hex(bytes_from(value, len), hash, REGISTRY_HASH_MAX);
     for (char *c = hash; *c != '\0'; c++)
         *c = (char)tolower((unsigned char)*c);
-}
-
-struct bytes registry_content(BIO *content)
-{
-    char *data = NULL;
-    long len = BIO_get_mem_data(content, &data);
-
-    return bytes_from(data, len > 0 ? (size_t)len : 0);
 }
 
 /* ---- the list ------------------------------------------------------------ */
@@ -159,7 +152,8 @@ static bool take_lines(struct registry *r, char *text)
     return true;
 }
 
-bool registry_list_read(struct registry *r)
+/* False: the file is damaged, after a message. A missing one is empty. */
+static bool read_list(struct registry *r)
 {
     struct stat st;
     struct buf file;
@@ -197,13 +191,13 @@ BIO *registry_list_text(const struct registry *r)
 
 /* ---- the folder ---------------------------------------------------------- */
 
-static bool find_path(const struct registry *r, char *out, size_t cap)
+bool registry_path(bool system, char *out, size_t cap)
 {
     const char *xdg = secure_getenv("XDG_CONFIG_HOME");
     const char *home = secure_getenv("HOME");
     int len = -1;
 
-    if (r->system)
+    if (system)
         len = snprintf(out, cap, "%s", REGISTRY_SYSTEM);
     else if (xdg != NULL && xdg[0] == '/')
         len = snprintf(out, cap, "%s/tessera", xdg);
@@ -240,6 +234,25 @@ static bool make_folders(char *path, size_t missing)
     above = make_folders(path, missing - 1);
     *slash = '/';
     return above && (mkdir(path, 0700) == 0 || errno == EEXIST);
+}
+
+void registry_make_for(const char *file)
+{
+    const char *name = strrchr(file, '/');
+    char path[4096];
+
+    for (int system = 0; name != NULL && system <= 1; system++) {
+        size_t missing;
+
+        if (!registry_path(system, path, sizeof(path)) ||
+            strlen(path) != (size_t)(name - file) ||
+            strncmp(path, file, strlen(path)) != 0)
+            continue;
+        missing = count_missing(path);
+        if (missing > 0 && missing <= MAKE_MAX &&
+            make_folders(path, missing) && system)
+            chmod(path, 0755);
+    }
 }
 
 static bool open_folder(struct registry *r, bool make)
@@ -293,7 +306,7 @@ static bool open_all(struct registry *r, bool make)
     write_clean(r->folder);
     if (r->trust >= 0)
         write_clean(r->trust);
-    return registry_list_read(r);
+    return read_list(r);
 }
 
 bool registry_allows_system(struct tool *t)
@@ -318,7 +331,7 @@ struct registry *registry_open(struct tool *t, bool system, bool make,
     r->t = t;
     r->system = system;
     r->folder = r->trust = -1;
-    if (!find_path(r, r->path, sizeof(r->path))) {
+    if (!registry_path(system, r->path, sizeof(r->path))) {
         tool_error(t, _("where your settings are is not known: HOME is not "
                         "set"));
     } else if ((!system || registry_allows_system(t)) && open_all(r, make)) {

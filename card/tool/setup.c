@@ -10,10 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "card/tool/object_pem.h"
 #include "card/tool/registry.h"
 #include "card/tool/test.h"
-
-enum { URI_MAX = 1024 };
 
 /* What was asked for. */
 struct wish {
@@ -129,12 +128,9 @@ static bool key_for(const struct card *c, unsigned use, size_t *out)
 
 static char *uri_of(const struct card *c, size_t key)
 {
-    char space[URI_MAX];
-    struct buf uri = {(uint8_t *)space, 0, sizeof(space) - 1};
+    char uri[CARD_URI_MAX + 1];
 
-    if (card_object_uri(c, CARD_KIND_PRIVATE, key, &uri) < 0)
-        return NULL;
-    return strndup(space, uri.len);
+    return object_uri(c, CARD_KIND_PRIVATE, key, uri) ? strdup(uri) : NULL;
 }
 
 static bool take_keys(struct setup *s, struct card *c)
@@ -187,22 +183,18 @@ static int choose_key(struct setup *s, const char *uri)
 /* What all of these programs' files, and shells, take as it is. */
 static bool is_plain(const char *path)
 {
-    for (; *path != '\0'; path++)
-        if (!isalnum((unsigned char)*path) && strchr("/._-+@", *path) == NULL)
-            return false;
-    return true;
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "/._-+@";
+
+    return strspn(path, allowed) == strlen(path);
 }
 
 /* Services and root have the machine's; others what activate has, too. */
-static int find_folder(const struct setup *s, const char *home, char *out)
+static bool find_folder(const struct setup *s, char out[SETUP_PATH_MAX])
 {
-    const char *xdg = secure_getenv("XDG_CONFIG_HOME");
-
-    if (s->program->service != NULL || geteuid() == 0)
-        return snprintf(out, SETUP_PATH_MAX, "%s", REGISTRY_SYSTEM);
-    if (xdg != NULL && xdg[0] == '/')
-        return snprintf(out, SETUP_PATH_MAX, "%s/tessera", xdg);
-    return snprintf(out, SETUP_PATH_MAX, "%s/.config/tessera", home);
+    return registry_path(s->program->service != NULL || geteuid() == 0, out,
+                         SETUP_PATH_MAX);
 }
 
 static int find_file(const struct setup *s, const struct wish *w,
@@ -228,7 +220,9 @@ static int find_places(struct setup *s, const struct wish *w)
                            "set"));
         return TOOL_REFUSED;
     }
-    if (find_folder(s, home, s->folder) < SETUP_PATH_MAX &&
+    s->shared = strcmp(s->program->name, "openssl") == 0 && w->file == NULL &&
+                geteuid() != 0;
+    if (find_folder(s, s->folder) &&
         find_file(s, w, home, s->file) < SETUP_PATH_MAX &&
         is_plain(s->folder) && is_plain(s->file))
         return TOOL_DONE;
@@ -270,6 +264,22 @@ static void put_json(const struct setup *s)
 }
 
 /* What is left to do stands in the file; a person sees the commands here. */
+static void put_commands(const struct setup *s)
+{
+    struct out *o = s->t->out;
+
+    if (s->shared)
+        out_line(o, _("What is left to do, by these commands:"));
+    else
+        out_line(o, _("What it needs is told at its end; these are the "
+                      "commands:"));
+    for (size_t i = 1; i < s->need_count; i++)
+        if (s->needs[i].command != NULL)
+            out_verbatim(o, s->needs[i].command);
+    if (s->side->after != NULL)
+        out_line(o, "%s", _(s->side->after));
+}
+
 static void put_written(const struct setup *s, bool changed, const char *backup)
 {
     struct out *o = s->t->out;
@@ -280,6 +290,8 @@ static void put_written(const struct setup *s, bool changed, const char *backup)
     out_string(o, "backup", backup);
     if (changed)
         out_line(o, _("%s is written."), s->file);
+    else if (s->shared)
+        out_line(o, _("%s is there already."), s->file);
     else
         out_line(o, _("%s is as it should be already."), s->file);
     if (backup[0] != '\0')
@@ -290,10 +302,7 @@ static void put_written(const struct setup *s, bool changed, const char *backup)
     if (s->limit == SETUP_UNKNOWN)
         out_line(o, _("The key was not seen: what its card cannot do is not "
                       "heeded. With the card in the reader, do it again."));
-    out_line(o, _("What it needs is told at its end; these are the commands:"));
-    for (size_t i = 0; i < s->need_count; i++)
-        if (s->needs[i].command != NULL)
-            out_verbatim(o, s->needs[i].command);
+    put_commands(s);
 }
 
 static int write_it(const struct setup *s)
@@ -316,11 +325,17 @@ static int print_it(const struct setup *s)
     text[strlen(text) - 1] = '\0'; /* the last line's end comes with it */
     out_verbatim(s->t->out, text);
     free(text);
+    tool_say(s->t, _("Nothing is written yet: %s writes this file."),
+             s->needs[0].command);
     return TOOL_DONE;
 }
 
 static int answer(struct setup *s, const struct wish *w)
 {
+    if (!setup_need_file(s, w->uri, w->file, w->server)) {
+        tool_error(s->t, _("out of memory"));
+        return TOOL_FAILED;
+    }
     s->side->needs(s);
     if ((s->text = setup_text(s)) == NULL)
         return TOOL_FAILED;

@@ -12,7 +12,7 @@
 enum {
     SETUP_PATH_MAX = 4096,
     SETUP_VERSION_MAX = 32,
-    SETUP_NEEDS = 12,
+    SETUP_NEEDS = 16,
     SETUP_DROPS = 5
 };
 
@@ -26,6 +26,7 @@ struct setup_side {
        begin so, and the rest of the paragraph where it is its first line. */
     const char *drop[SETUP_DROPS];
     const char *note;   /* N_(): what is to be known of it; or NULL */
+    const char *after;  /* N_(): the same of its last command; or NULL */
     void (*needs)(struct setup *s);
 };
 
@@ -43,6 +44,13 @@ struct setup_program {
 
 /* In the order of the help; the last has no name. */
 extern const struct setup_program setup_programs[];
+
+/*
+ * The first need: the command line that writes the text, with what was given on
+ * this one (NULL: was not). False: no memory.
+ */
+bool setup_need_file(struct setup *s, const char *uri, const char *file,
+                     bool server);
 
 /* Whether TLS has to stay at version 1.2. */
 enum setup_limit { SETUP_UNKNOWN, SETUP_TLS12, SETUP_ANY };
@@ -64,7 +72,8 @@ struct setup {
     char openssl[SETUP_VERSION_MAX]; /* "": not told */
     char folder[SETUP_PATH_MAX]; /* where PEM files are, no '/' behind */
     char file[SETUP_PATH_MAX];   /* what the text is for */
-    struct setup_need needs[SETUP_NEEDS];
+    bool shared;                 /* that file is activate's, too */
+    struct setup_need needs[SETUP_NEEDS]; /* the first: how to write it */
     size_t need_count;
     char *text;
 };
@@ -83,6 +92,8 @@ bool setup_git_is_foreign(void);
 /* Free it. NULL: no memory. */
 char *setup_printf(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+/* One word of a shell, in quotes where it needs them. As setup_printf. */
+char *setup_word(const char *text);
 /* What is wrong with the version that is installed, or NULL. Free it. */
 char *setup_complaint(const struct setup *s);
 /* Both are taken over; `why` and `command` may be NULL. */

@@ -10,40 +10,50 @@
 
 /* ---- commands ------------------------------------------------------------ */
 
-/* A URI or path as one word of a shell. Free it. */
-static char *quoted(const char *text)
-{
-    char *out = malloc(4 * strlen(text) + 3), *at = out;
-
-    if (out == NULL)
-        return NULL;
-    *at++ = '\'';
-    for (; *text != '\0'; text++)
-        if (*text == '\'')
-            at = stpcpy(at, "'\\''");
-        else
-            *at++ = *text;
-    stpcpy(at, "'");
-    return out;
-}
-
 /* The files of services are root's. */
 static const char *sudo(const struct setup *s)
 {
     return s->program->service != NULL && geteuid() != 0 ? "sudo " : "";
 }
 
-/* Where the samples are, from where this program is. */
+/* One more word of a command line; free it. */
+static char *option(const char *name, const char *value)
+{
+    char *word = setup_word(value != NULL ? value : ""), *out;
+
+    if (word == NULL || value == NULL) {
+        free(word);
+        return strdup("");
+    }
+    out = setup_printf(" %s%s", name, word);
+    free(word);
+    return out;
+}
+
+bool setup_need_file(struct setup *s, const char *uri, const char *file,
+                     bool server)
+{
+    const char *chosen = uri == NULL ? s->t->options.card : NULL;
+    char *key = option("", uri), *card = option("--card ", chosen);
+    char *place = option("--file ", file), *command = NULL;
+
+    if (key != NULL && card != NULL && place != NULL)
+        command = setup_printf("%stessera setup %s%s%s%s%s --write", sudo(s),
+                               s->program->name, key, card,
+                               server ? " --server" : "", place);
+    free(key);
+    free(card);
+    free(place);
+    if (command == NULL)
+        return false;
+    setup_need(s, setup_printf(_("This text in its file:")), command);
+    return true;
+}
+
 static const char *examples(char out[SETUP_PATH_MAX])
 {
-    ssize_t len = readlink("/proc/self/exe", out, SETUP_PATH_MAX / 2);
-    char *slash;
-
-    out[len > 0 ? len : 0] = '\0';
-    for (int up = 0; up < 2; up++)
-        if ((slash = strrchr(out, '/')) != NULL)
-            *slash = '\0';
-    return strcat(out, "/share/doc/tessera/examples");
+    tool_share(out, SETUP_PATH_MAX, "doc/tessera/examples");
+    return out;
 }
 
 /* ---- certificates and keys ----------------------------------------------- */
@@ -56,7 +66,7 @@ static bool is_token(const struct setup *s)
 
 static void need_certificate(struct setup *s, const char *uri, const char *file)
 {
-    char *word = quoted(uri);
+    char *word = setup_word(uri);
 
     if (word != NULL && is_token(s))
         setup_need(s, NULL, setup_printf("openssl storeutl -certs %s >%s", word,
@@ -70,7 +80,7 @@ static void need_certificate(struct setup *s, const char *uri, const char *file)
 
 static void need_key(struct setup *s, const char *uri, const char *file)
 {
-    char folder[SETUP_PATH_MAX], *word = quoted(uri);
+    char folder[SETUP_PATH_MAX], *word = setup_word(uri);
 
     if (word != NULL && is_token(s))
         setup_need(s, NULL, setup_printf("%s/uri2pem.sh %s >%s",
@@ -112,19 +122,20 @@ static void need_card_ca(struct setup *s)
 
 /* ---- services ------------------------------------------------------------ */
 
-/* For who cannot ask: the section is the last one of the text of openssl. */
+/* The section is the last one of the text of openssl. Twice is as once. */
 static void need_pin(struct setup *s)
 {
-    const char *root = sudo(s);
+    const char *root = sudo(s), *folder = s->folder;
 
     setup_need(s, setup_printf(_("For who cannot be asked, the PIN in a file "
                                  "that only its owner reads:")),
-               setup_printf("%sinstall -m 600 /dev/null %s/pin && "
-                            "%s\"${EDITOR:-vi}\" %s/pin", root, s->folder,
-                            root, s->folder));
-    setup_need(s, NULL,
-               setup_printf("echo 'pin = file:%s/pin' | %stee -a "
-                            "%s/openssl.cnf", s->folder, root, s->folder));
+               setup_printf("[ -e %s/pin ] || %sinstall -m 600 /dev/null "
+                            "%s/pin", folder, root, folder));
+    setup_need(s, setup_printf(_("Write the PIN into it with an editor. "
+                                 "OpenSSL told of it:")),
+               setup_printf("grep -qs '^pin = ' %s/openssl.cnf || echo "
+                            "'pin = file:%s/pin' | %stee -a %s/openssl.cnf",
+                            folder, folder, root, folder));
 }
 
 /* Who cannot ask, runs as somebody else, and is started with no variables. */
@@ -215,13 +226,17 @@ static void openssl_needs(struct setup *s)
                setup_printf("export OPENSSL_CONF=%s", s->file));
     setup_need(s, setup_printf(_("To see that it works:")),
                setup_printf("openssl list -providers"));
-    need_pin(s);
+    setup_need(s, setup_printf(_("Only for a service without a terminal: make "
+                                 "a file that only its owner reads by install "
+                                 "-m 600 /dev/null %s/pin and write the PIN "
+                                 "into it with an editor; the last line of %s "
+                                 "is then pin = file:%s/pin"),
+                               s->folder, s->file, s->folder), NULL);
 }
 
 static void curl_needs(struct setup *s)
 {
-    char *try = setup_printf("curl --config %s https://localhost:8443/",
-                             s->file);
+    char *try = setup_printf("curl --config %s https://SERVER/", s->file);
 
     need_pair(s, "card.pem", "key.pem");
     need_conf(s, try);
@@ -280,7 +295,12 @@ const struct setup_program setup_programs[] = {
      .least = "7.54", .tells_openssl = true,
      .client = {.sample = "curlrc", .file = "=curlrc", .needs = curl_needs,
                 .note = N_("Not in ~/.curlrc: there every https address would "
-                           "want the card.")}},
+                           "want the card."),
+                .after = N_("SERVER is your server's name. curl then asks for "
+                            "a \"PEM pass phrase\": that is the card's PIN. "
+                            "With a certificate authority of your own (a file "
+                            "your administrator gave you): add --cacert "
+                            "FILE.")}},
     {.name = "nginx",
      .commands = {"nginx"}, .question = "-V", .before = "nginx/",
      .least = "1.7.8", .tells_openssl = true, .service = "nginx",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "card/tool/samples.h"
+#include "card/tool/system_conf.h"
 
 #define SAMPLE_FOLDER "/etc/tessera/"
 /* How samples mark what only keys with PKCS#1 v1.5 alone want. */
@@ -33,6 +34,26 @@ char *setup_printf(const char *format, ...)
         free(out);
         return NULL;
     }
+    return out;
+}
+
+char *setup_word(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+";
+    char *out, *at;
+
+    if (text[0] != '\0' && strspn(text, plain) == strlen(text))
+        return strdup(text);
+    if ((out = at = malloc(4 * strlen(text) + 3)) == NULL)
+        return NULL;
+    *at++ = '\'';
+    for (; *text != '\0'; text++)
+        if (*text == '\'')
+            at = stpcpy(at, "'\\''");
+        else
+            *at++ = *text;
+    stpcpy(at, "'");
     return out;
 }
 
@@ -223,16 +244,27 @@ static void put_needs(const struct setup *s, FILE *to)
         if (s->needs[i].command != NULL)
             fprintf(to, "#   %s\n", s->needs[i].command);
     }
+    if (s->side->after != NULL)
+        put_comment(to, _(s->side->after));
 }
 
 static void put_heading(const struct setup *s, const char *sample, FILE *to)
 {
-    put_comment_of(to, _("%s: by tessera setup %s"), s->file,
-                   s->program->name);
+    put_comment_of(to, _("For the file %s, by tessera setup %s"),
+                   s->file, s->program->name);
     put_version(s, to);
     put_limit(s, sample, to);
     if (s->side->note != NULL)
         put_comment(to, _(s->side->note));
+}
+
+/* As in the file that is written then (registry_add_conf). */
+static void put_include(FILE *to)
+{
+    char path[SETUP_PATH_MAX];
+
+    system_conf_path(path, sizeof(path));
+    fprintf(to, "\n.include %s\n", path);
 }
 
 char *setup_text(const struct setup *s)
@@ -245,6 +277,8 @@ char *setup_text(const struct setup *s)
 
     if (to != NULL) {
         put_heading(s, sample, to);
+        if (s->shared)
+            put_include(to);
         ok = put_sample(s, sample, to);
         put_needs(s, to);
         if (fclose(to) == 0 && ok)

@@ -175,7 +175,7 @@ static bool names_library(const char *path, const char *library)
 
     if (file != NULL && start != NULL)
         len = fread(start, 1, LINKS_MAX, file);
-    found = memmem(start, len, library, strlen(library)) != NULL;
+    found = len > 0 && memmem(start, len, library, strlen(library)) != NULL;
     free(start);
     if (file != NULL)
         fclose(file);

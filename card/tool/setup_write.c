@@ -190,21 +190,16 @@ static bool name_backup(const struct target *f, char out[WRITE_NAME_MAX])
 
 static bool replace(const struct target *f, const char *backup)
 {
-    struct write_batch *b = malloc(sizeof(*b));
+    struct write_batch *b = write_begin(f->t);
     bool ok;
 
-    if (b == NULL) {
-        tool_error(f->t, _("out of memory"));
-        return false;
-    }
-    write_begin(b, f->t);
-    ok = (!f->exists || write_add(b, f->folder, f->path, backup, f->mode,
+    ok = b != NULL &&
+         (!f->exists || write_add(b, f->folder, f->path, backup, f->mode,
                                   buf_view(&f->now))) &&
          write_add(b, f->folder, f->path, f->name, f->mode,
                    bytes_from(f->next, f->next_len)) &&
          write_commit(b);
     write_end(b);
-    free(b);
     return ok;
 }
 
@@ -227,14 +222,37 @@ static int change(struct target *f, bool *changed, char backup[SETUP_PATH_MAX])
     return TOOL_DONE;
 }
 
+/* One text for both, or each would undo what the other wrote. */
+static int write_shared(const struct setup *s, bool *changed)
+{
+    struct registry_files files = {.count = 0};
+    int status;
+    struct registry *r = registry_open(s->t, false, true, &status);
+
+    if (r == NULL)
+        return status;
+    if (registry_add_conf(r, &files)) {
+        status = registry_put(r, &files, changed);
+    } else {
+        tool_error(s->t, _("out of memory"));
+        status = TOOL_FAILED;
+    }
+    registry_files_free(&files);
+    registry_close(r);
+    return status;
+}
+
 int setup_write(const struct setup *s, bool *changed,
                 char backup[SETUP_PATH_MAX])
 {
-    struct target *f = calloc(1, sizeof(*f));
+    struct target *f;
     int status = TOOL_REFUSED;
 
     *changed = false;
     backup[0] = '\0';
+    if (s->shared)
+        return write_shared(s, changed);
+    f = calloc(1, sizeof(*f));
     if (f == NULL) {
         tool_error(s->t, _("out of memory"));
         return TOOL_FAILED;

@@ -88,7 +88,7 @@ static int put_card(struct tool *t, struct card *c)
 
     card_identify(c, &id);
     out_open(t->out, "card");
-    out_title(t->out, _("Card"));
+    out_title(t->out, _("Card: %s"), id.title);
     out_sourced(t->out, "reader", _("Reader"), id.reader, "PC/SC", false);
     out_sourced(t->out, "atr", "ATR", bytes_to_hex(id.atr, atr, sizeof(atr)),
                 "PC/SC", false);

@@ -4,7 +4,6 @@
 #define _GNU_SOURCE /* memmem */
 #include "card/tool/system_conf.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,8 +110,10 @@ bool system_conf_add(struct system_conf *s, struct write_batch *b)
 
     if (system_conf_has(s))
         return true;
-    if (buf_new(&longer, s->content.len + strlen(BLOCK)) < 0)
+    if (buf_new(&longer, s->content.len + strlen(BLOCK)) < 0) {
+        tool_error(s->t, _("out of memory"));
         return false;
+    }
     buf_put(&longer, buf_view(&s->content));
     buf_put(&longer, bytes_of_string(BLOCK));
     backup_name(s, backup, sizeof(backup));
@@ -126,17 +127,14 @@ bool system_conf_add(struct system_conf *s, struct write_batch *b)
 
 static bool write_back(struct system_conf *s)
 {
-    struct write_batch *b = malloc(sizeof(*b));
+    struct write_batch *b = write_begin(s->t);
     bool ok;
 
-    if (b == NULL)
-        return false;
-    write_begin(b, s->t);
-    ok = write_add(b, s->folder, s->path, s->name, s->mode,
+    ok = b != NULL &&
+         write_add(b, s->folder, s->path, s->name, s->mode,
                    buf_view(&s->content)) &&
          write_commit(b);
     write_end(b);
-    free(b);
     return ok;
 }
 

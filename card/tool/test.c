@@ -11,9 +11,10 @@
 
 #include <openssl/x509.h>
 
+#include "card/base/secret.h"
 #include "card/tool/list.h"
 
-enum { WARN_DAYS = 30, SECONDS_A_DAY = 86400, QUESTION_MAX = 512 };
+enum { WARN_DAYS = 30, SECONDS_A_DAY = 86400 };
 
 /* ---- PINs ---------------------------------------------------------------- */
 
@@ -28,6 +29,8 @@ struct run {
     struct card *card;
     struct answer answers[CARD_MAX_PINS];
     size_t pin;       /* of the key at work */
+    struct card_pin_info info; /* of that PIN */
+    size_t blocked;   /* a PIN that is, or CARD_MAX_PINS */
     unsigned line;    /* of the PIN file, for the next question */
     long long waited; /* milliseconds, for a person */
     unsigned failed;
@@ -46,19 +49,12 @@ static long long now_ms(void)
 static int ask_once(struct run *r, const struct card_pin_question *q,
                     struct buf *pin)
 {
-    char question[QUESTION_MAX];
-    const char *name = q->pin[0] != '\0' ? q->pin : "PIN";
+    struct answer *answer = &r->answers[r->pin];
 
-    if (q->last_try)
-        return card_fail(CARD_E_PIN_REFUSED,
-                         _("one try is left: first enter the right PIN with "
-                           "tessera pin verify --last-try"));
-    if (q->tries_left >= 0)
-        snprintf(question, sizeof(question), _("%s of %s (tries left: %d): "),
-                 name, q->token, q->tries_left);
-    else
-        snprintf(question, sizeof(question), _("%s of %s: "), name, q->token);
-    return r->prompted = prompt_pin(r->t, question, r->line++, pin);
+    r->info.tries_left = q->tries_left;
+    r->prompted = test_pin_enter(r->t, &r->info, r->line++, &answer->pin);
+    return r->prompted < 0 ? r->prompted
+                           : buf_put(pin, secret_view(answer->pin));
 }
 
 /* A value that the card has not taken yet is never given a second time. */
@@ -81,8 +77,6 @@ static int ask(void *arg, const struct card_pin_question *q, struct buf *pin)
                            "it is not given again"));
     rc = ask_once(r, q, pin);
     r->waited += now_ms() - start;
-    if (rc == 0 && (answer->pin = secret_new(buf_view(pin))) == NULL)
-        rc = card_fail(CARD_E_MEMORY, "out of memory");
     return rc;
 }
 
@@ -111,8 +105,9 @@ static bool ends_all(int rc)
 {
     return rc == CARD_E_PIN_WRONG || rc == CARD_E_PIN_NEEDED ||
            rc == CARD_E_PIN_REFUSED || rc == CARD_E_PIN_FORMAT ||
-           rc == CARD_E_CANCELLED || rc == CARD_E_CONFIG ||
-           rc == CARD_E_REMOVED || rc == CARD_E_OTHER_CARD ||
+           rc == CARD_E_PIN_LOCKED || rc == CARD_E_CANCELLED ||
+           rc == CARD_E_CONFIG || rc == CARD_E_REMOVED ||
+           rc == CARD_E_OTHER_CARD ||
            rc == CARD_E_NO_SERVICE || rc == CARD_E_NO_READER ||
            rc == CARD_E_NO_CARD;
 }
@@ -243,6 +238,23 @@ static void put_certificate(struct run *r, size_t i)
     r->failed += broken;
 }
 
+/* What is known of the PIN that guards a key. */
+static void take_pin(struct run *r, size_t key)
+{
+    const struct card_pin_info *info;
+
+    r->pin = pin_of(r->card, key);
+    info = card_pin_at(r->card, r->pin);
+    r->info = info != NULL ? *info : (struct card_pin_info){.min_len = 0};
+}
+
+/* People are told at the end, once for all its keys. */
+static void put_blocked(struct run *r)
+{
+    r->blocked = r->pin;
+    out_string(r->t->out, "reason", _("its PIN is blocked"));
+}
+
 static void test_one(struct run *r, size_t i)
 {
     const struct card_key_info *info = card_key_at(r->card, i);
@@ -255,8 +267,10 @@ static void test_one(struct run *r, size_t i)
     out_title(r->t->out, _("%s \"%s\""), list_key_title(info),
                   info->label);
     out_string(r->t->out, "label", info->label);
-    r->pin = pin_of(r->card, i);
-    if ((rc = card_use_key(r->card, i, &key)) < 0) {
+    take_pin(r, i);
+    if (test_pin_blocked(r->card, r->pin)) {
+        put_blocked(r);
+    } else if ((rc = card_use_key(r->card, i, &key)) < 0) {
         put_failure(r, rc, card_error_sentence());
     } else {
         der = card_key_public(key);
@@ -295,13 +309,16 @@ static void put_card(struct run *r)
 static int conclude(struct run *r)
 {
     bool empty = card_key_at(r->card, 0) == NULL;
+    bool is_blocked = r->blocked < CARD_MAX_PINS;
 
     out_flag(r->t->out, "works", NULL,
-             r->ended == 0 && r->failed == 0 && !empty, NULL);
+             r->ended == 0 && r->failed == 0 && !empty && !is_blocked, NULL);
     if (r->prompted < 0)
-        return prompt_error(r->t, r->prompted);
+        return test_pin_error(r->t, r->prompted);
     if (r->ended < 0)
         return tool_card_error(r->t, r->ended);
+    if (is_blocked)
+        return test_pin_say_blocked(r->t, r->card, r->blocked);
     if (empty)
         out_line(r->t->out, _("There is no key on this card."));
     else if (r->failed == 0)
@@ -327,7 +344,8 @@ static void tell_others(struct run *r, const struct card_set *set)
 
 static int test_card(struct tool *t, const char *text)
 {
-    struct run r = {.t = t, .pin = CARD_MAX_PINS - 1};
+    struct run r = {.t = t, .pin = CARD_MAX_PINS - 1,
+                    .blocked = CARD_MAX_PINS};
     struct card_set set;
     char sentence[512];
     int status;
@@ -349,10 +367,23 @@ static int test_card(struct tool *t, const char *text)
     return status;
 }
 
+/* A server's address without its https://, which no card has for a name. */
+static bool is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+
+    if (card_uri_is_ours(text))
+        return false;
+    return strstr(text, "://") != NULL ||
+           (colon != NULL && colon[1] != '\0' &&
+            colon[1 + strspn(colon + 1, "0123456789/")] == '\0');
+}
+
 int test_run(struct tool *t, int argc, char **argv)
 {
     struct test_login login = {.usage = NULL};
     const struct tool_option own[] = {{"ca", &login.ca, NULL, NULL},
+                                      {"cacert", &login.ca, NULL, NULL},
                                       {"usage", &login.usage, NULL, NULL},
                                       {NULL, NULL, NULL, NULL}};
 
@@ -361,6 +392,10 @@ int test_run(struct tool *t, int argc, char **argv)
     if (argc > 1 && strncmp(argv[1], "https:", 6) == 0) {
         login.url = argv[1];
         return test_tls(t, &login);
+    }
+    if (argc > 1 && is_address(argv[1])) {
+        tool_error(t, _("for a login at a server write https://HOST:PORT/"));
+        return TOOL_USAGE;
     }
     if (login.ca != NULL || login.usage != NULL) {
         tool_error(t, _("--ca and --usage are for a login: tessera test "

@@ -6,6 +6,8 @@
 
 #include <openssl/evp.h>
 
+#include "card/base/secret.h"
+#include "card/tool/cert_text.h"
 #include "card/tool/tool.h"
 
 /* One operation of a key, done by the card and checked by libcrypto. */
@@ -39,6 +41,28 @@ bool test_is_tls12_only(unsigned can);
 
 /* A warning for a certificate that is not valid, or not for long, or NULL. */
 const char *test_validity(const struct cert_text *cert, bool *broken);
+
+/* ---- its PIN (test_pin.c) ------------------------------------------------ */
+
+bool test_pin_blocked(const struct card *c, size_t pin);
+/* Returns the exit status, with what unblocks it said. */
+int test_pin_say_blocked(struct tool *t, struct card *c, size_t pin);
+/*
+ * Ask, once its tries are told; the last one is kept (CARD_E_PIN_REFUSED).
+ * `line` of --pin-file. As prompt_pin; free with secret_free.
+ */
+int test_pin_enter(struct tool *t, const struct card_pin_info *pin,
+                   unsigned line, struct secret **out);
+/* As prompt_error, for the last try too. */
+int test_pin_error(struct tool *t, int rc);
+/*
+ * test_pin_enter, and the card takes it: its tries are full then. An exit status,
+ * with the message given; free *out always.
+ */
+int test_pin_take(struct tool *t, struct card *c, size_t pin,
+                  struct secret **out);
+
+/* ---- a login -------------------------------------------------------------- */
 
 /* A login at `url` with the key for that use. */
 struct test_login {

@@ -277,6 +277,22 @@ void tls_attempt(struct tls_attempt *a, SSL_CTX *ctx, int version)
         take_page(a, page);
 }
 
+bool tls_probe(struct tls_attempt *a, SSL_CTX *ctx)
+{
+    ERR_clear_error();
+    if (!begin(a, ctx, 0))
+        return false;
+    if (shake_hands(a))
+        return true;
+    if (a->asked && a->why[0] == '\0' &&
+        SSL_get_verify_result(a->ssl) == X509_V_OK) {
+        ERR_clear_error();
+        return true;
+    }
+    explain(a);
+    return false;
+}
+
 void tls_attempt_end(struct tls_attempt *a)
 {
     SSL_free(a->ssl);

@@ -4,15 +4,17 @@
  */
 #include "card/tool/test_tls.h"
 
+#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/http.h>
 #include <openssl/x509v3.h>
 
+#include "card/tool/config.h"
 #include "card/tool/ossl.h"
 
 enum { NAMES_MAX = 64, CHAIN_MAX = 8, HTTP_FAILURE = 400 };
@@ -63,8 +65,8 @@ static bool is_listed(const STACK_OF(X509_NAME) *names, const X509_NAME *name)
 
 static X509 *authority_named(const struct tls_card *c, const X509_NAME *name)
 {
-    for (int i = 0; i < sk_X509_num(c->authorities); i++) {
-        X509 *x = sk_X509_value(c->authorities, i);
+    for (int i = 0; i < sk_X509_num(c->authorities.certs); i++) {
+        X509 *x = sk_X509_value(c->authorities.certs, i);
 
         if (X509_NAME_cmp(X509_get_subject_name(x), name) == 0)
             return x;
@@ -95,11 +97,8 @@ static void put_names(struct tool *t, const STACK_OF(X509_NAME) *names)
     size_t count = 0;
 
     for (int i = 0; i < sk_X509_NAME_num(names) && count < NAMES_MAX; i++) {
-        const X509_NAME *name = sk_X509_NAME_value(names, i);
-
-        if (X509_NAME_get_text_by_NID(name, NID_commonName, text[count],
-                                      CERT_NAME_MAX) <= 0)
-            X509_NAME_oneline(name, text[count], CERT_NAME_MAX);
+        cert_short_name(sk_X509_NAME_value(names, i), text[count],
+                        CERT_NAME_MAX);
         list[count] = text[count];
         count++;
     }
@@ -153,10 +152,10 @@ static bool holds(const char *line, const char *text)
 /* The page is somebody's, and not shown unless it is about this person. */
 static bool is_about(const char *line, const struct tls_card *c)
 {
-    char name[CERT_NAME_MAX] = "";
+    char name[CERT_NAME_MAX];
 
-    X509_NAME_get_text_by_NID(X509_get_subject_name(c->cert), NID_commonName,
-                              name, sizeof(name));
+    cert_name_entry(X509_get_subject_name(c->cert), NID_commonName, name,
+                    sizeof(name));
     return holds(line, name) || holds(line, c->text.subject) ||
            holds(line, c->text.holder) || holds(line, c->text.number);
 }
@@ -189,6 +188,17 @@ static const char *why_no_login(const struct tls_attempt *a)
     return NULL;
 }
 
+static void put_success(struct tool *t)
+{
+    struct tool_config config;
+
+    tool_config(&config);
+    out_line(t->out, _("The login works."));
+    if (!config.activated)
+        out_line(t->out, _("Next: tessera activate makes your programs do the "
+                           "same."));
+}
+
 static int put_outcome(struct tool *t, const struct tls_attempt *a)
 {
     const char *why = why_no_login(a);
@@ -200,7 +210,7 @@ static int put_outcome(struct tool *t, const struct tls_attempt *a)
     if (why != NULL)
         put_reason(t, why);
     else
-        out_line(t->out, _("The login works."));
+        put_success(t);
     return why == NULL ? TOOL_DONE : TOOL_FINDINGS;
 }
 
@@ -231,11 +241,9 @@ static SSL_CTX *make_context(struct tool *t, struct tls_card *c,
     SSL_CTX *ctx = SSL_CTX_new_ex(c->libctx, NULL, TLS_client_method());
     char why[512];
 
-    if (ctx == NULL || SSL_CTX_set_default_verify_paths(ctx) != 1 ||
-        SSL_CTX_use_certificate(ctx, c->cert) != 1 ||
-        SSL_CTX_use_PrivateKey(ctx, c->key) != 1) {
+    if (ctx == NULL || SSL_CTX_set_default_verify_paths(ctx) != 1) {
         ossl_error(why, sizeof(why));
-        tool_error(t, _("OpenSSL does not take the card's key: %s"), why);
+        tool_error(t, _("OpenSSL cannot begin: %s"), why);
     } else if (ca != NULL && SSL_CTX_load_verify_file(ctx, ca) != 1) {
         ossl_error(why, sizeof(why));
         tool_error(t, _("%s holds no CA certificate that can be read (%s): "
@@ -247,6 +255,32 @@ static SSL_CTX *make_context(struct tool *t, struct tls_card *c,
     }
     SSL_CTX_free(ctx);
     return NULL;
+}
+
+/* What needs no PIN comes first: the file, the server and who it is. */
+static int check_server(struct tool *t, struct tls_card *c, SSL_CTX *ctx,
+                        const struct tls_server *server)
+{
+    struct tls_attempt probe = {.card = c, .server = server, .fd = -1};
+    int status = TOOL_DONE;
+
+    if (!tls_probe(&probe, ctx))
+        status = report(t, &probe);
+    tls_attempt_end(&probe);
+    return status;
+}
+
+static int unlock(struct tool *t, struct tls_card *c, SSL_CTX *ctx)
+{
+    int status = tls_card_unlock(c);
+    char why[512];
+
+    if (status != 0 || (SSL_CTX_use_certificate(ctx, c->cert) == 1 &&
+                        SSL_CTX_use_PrivateKey(ctx, c->key) == 1))
+        return status;
+    ossl_error(why, sizeof(why));
+    tool_error(t, _("OpenSSL does not take the card's key: %s"), why);
+    return TOOL_FAILED;
 }
 
 /* TLS 1.3 was agreed on, and the card can say nothing in it. */
@@ -320,6 +354,17 @@ static void free_url(struct tls_server *s)
     OPENSSL_free(s->path);
 }
 
+static bool can_read(struct tool *t, const char *file)
+{
+    if (file == NULL || access(file, R_OK) == 0)
+        return true;
+    if (errno == ENOENT)
+        tool_error(t, _("there is no file %s"), file);
+    else
+        tool_error(t, _("%s cannot be read: %s"), file, strerror(errno));
+    return false;
+}
+
 static int with_card(struct tool *t, const struct test_login *login,
                      const struct tls_server *server)
 {
@@ -328,10 +373,11 @@ static int with_card(struct tool *t, const struct test_login *login,
     int status = tls_card_open(
         t, login->usage != NULL ? login->usage : "auth", &c);
 
-    if (status == 0) {
-        ctx = make_context(t, &c, login->ca);
-        status = ctx != NULL ? log_in(t, &c, ctx, server) : TOOL_FAILED;
-    }
+    if (status == 0 && (ctx = make_context(t, &c, login->ca)) == NULL)
+        status = TOOL_FAILED;
+    if (status == 0 && (status = check_server(t, &c, ctx, server)) == 0 &&
+        (status = unlock(t, &c, ctx)) == 0)
+        status = log_in(t, &c, ctx, server);
     SSL_CTX_free(ctx);
     tls_card_free(&c);
     return status;
@@ -346,7 +392,8 @@ int test_tls(struct tool *t, const struct test_login *login)
 
     sigaction(SIGPIPE, &ignore, &before); /* the server may go at any time */
     if (parse_url(t, login->url, &server))
-        status = with_card(t, login, &server);
+        status = can_read(t, login->ca) ? with_card(t, login, &server)
+                                        : TOOL_FAILED;
     free_url(&server);
     sigaction(SIGPIPE, &before, NULL);
     return status;

@@ -11,14 +11,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "card/base/cache.h"
+#include "card/tool/config.h"
+
+enum { DETAIL_MARGIN = 4 };
 
 /* ---- options ------------------------------------------------------------- */
 
-/* What stands behind a '=' may be a secret that somebody put there. */
-static int wrong_option(struct tool *t, const char *word)
+/*
+ * What stands behind a '=' may be a secret that somebody put there. A letter is
+ * told by optopt alone: optind may still be before its word.
+ */
+static int wrong_option(struct tool *t, char **argv)
 {
+    const char letter[] = {'-', (char)optopt, '\0'};
+    bool is_letter = optopt < 0 || optopt >= TOOL_OPTIONS_MAX;
+    const char *word = is_letter ? letter : argv[optind - 1];
+
     tool_error(t, _("\"%.*s\" is not understood here; see tessera %s --help"),
                (int)strcspn(word, "="), word, t->command);
     return -1;
@@ -82,6 +93,19 @@ static size_t join(const struct tool_option *common, size_t common_count,
     return count;
 }
 
+static void show_details(const char *details)
+{
+    char *lines = strdup(details), *rest = NULL;
+
+    for (char *line = lines != NULL ? strtok_r(lines, "\n", &rest) : NULL;
+         line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        out_print(stdout, "  ");
+        out_words(stdout, DETAIL_MARGIN, "%s", line);
+    }
+    out_print(stdout, "\n");
+    free(lines);
+}
+
 static void show_help(const struct tool_command *c)
 {
     /* gettext's answer to "" is the catalogue's header. */
@@ -91,6 +115,8 @@ static void show_help(const struct tool_command *c)
     out_print(stdout, "\n");
     out_words(stdout, 0, "%s", _(c->summary));
     out_print(stdout, "\n");
+    if (c->details != NULL)
+        show_details(_(c->details));
     out_words(stdout, 0, "%s", _("More is in the manual: man tessera"));
 }
 
@@ -139,10 +165,12 @@ int tool_parse(struct tool *t, const struct tool_option *option, int most,
     optind = 0; /* glibc: begin anew */
     opterr = 0;
     while ((found = getopt_long(argc, argv,
-                                most == TOOL_COMMAND_FOLLOWS ? "+" : "", longs,
-                                NULL)) != -1)
+                                most == TOOL_COMMAND_FOLLOWS ? "+h" : "h",
+                                longs, NULL)) != -1)
         if (found == '?')
-            return wrong_option(t, argv[optind - 1]);
+            return wrong_option(t, argv);
+        else if (found == 'h')
+            t->options.help = true;
         else if (take(t, all[found], optarg) < 0)
             return -1;
     if (t->options.help) {
@@ -231,6 +259,21 @@ int tool_card_error(struct tool *t, int rc)
         tool_error(t, _("%s: %s. %s"), _(name->words), sentence,
                    _(name->remedy));
     return tool_exit_of(rc);
+}
+
+/* ---- what is installed --------------------------------------------------- */
+
+void tool_share(char *out, size_t cap, const char *name)
+{
+    char program[4096];
+    ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    char *slash;
+
+    program[len > 0 ? len : 0] = '\0';
+    for (int up = 0; up < 2; up++) /* PREFIX/bin/tessera */
+        if ((slash = strrchr(program, '/')) != NULL)
+            *slash = '\0';
+    snprintf(out, cap, "%s/share/%s", program, name);
 }
 
 /* ---- the card layer ------------------------------------------------------ */

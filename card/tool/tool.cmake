@@ -45,6 +45,7 @@ add_executable(tool
     card/tool/test_attempt.c
     card/tool/test_card.c
     card/tool/test_key.c
+    card/tool/test_pin.c
     card/tool/test_tls.c
     card/tool/tool.c
     card/tool/trace.c

@@ -50,6 +50,8 @@ struct tool_command {
     int (*run)(struct tool *t, int argc, char **argv);
     const char *summary; /* N_(): one line */
     const char *usage;   /* N_(): "[CARD]" */
+    const char *details; /* N_(): what its words and options do, a line each;
+                            NULL: nothing more */
 };
 
 /* In the order of the help; the last has no name. */
@@ -103,6 +105,9 @@ int tool_exit_of(int rc);
 void tool_say(struct tool *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What is installed in share/, found from where this program is. */
+void tool_share(char *out, size_t cap, const char *name);
+
 /* ---- cards --------------------------------------------------------------- */
 
 /*
@@ -110,12 +115,6 @@ void tool_say(struct tool *t, const char *format, ...)
  * TRACE and TESSERA_LOG, no stored PIN. CARD_E_*.
  */
 int tool_context(struct tool *t, struct card_context **out);
-
-/* The same keys of openssl.cnf that the provider has. */
-struct tool_config {
-    bool cache, keypad;
-};
-void tool_config(struct tool_config *out);
 
 /*
  * The card that is meant: --card, or `text` of the command line, or the only
@@ -135,57 +134,6 @@ int tool_choose(struct tool *t, const char *text, unsigned what,
 int tool_choose_any(struct tool *t, const char *text, unsigned what,
                     struct card_set *set, struct card **application,
                     char unknown[READER_NAME_MAX]);
-
-/* ---- PINs (prompt.c) ----------------------------------------------------- */
-
-/*
- * Ask at the terminal, without echo; the answer is appended to `value`. The
- * terminal is as before whatever ends the prompt. From the first question on
- * this program leaves no core file. Nothing is kept of what is
- *   CARD_E_CANCELLED   ended by ^C or ^D, or empty
- *   CARD_E_PIN_FORMAT  longer than `value` has room for, or no text
- *   CARD_E_PIN_NEEDED  asked without a terminal
- */
-int prompt_secret(const char *question, struct buf *value);
-/* Yes or no at the terminal, no by default; no terminal: no. */
-bool prompt_yes(const char *question);
-/*
- * A PIN by --pin-file if there is one (its first line, `line` 0; further lines
- * are further values: the old and the new PIN, the PUK and the new PIN), else
- * asked. Files as secret_from_file demands.
- */
-int prompt_pin(struct tool *t, const char *question, unsigned line,
-               struct buf *value);
-/* What these three return, in words; an exit status. Nothing went to a card. */
-int prompt_error(struct tool *t, int rc);
-
-/* ---- certificates (cert_text.c) ------------------------------------------ */
-
-enum {
-    CERT_NAME_MAX = 256, /* bytes of a name for people, with the NUL */
-    CERT_DATE_MAX = 32
-};
-
-/* What people want to know of a certificate. All UTF-8, cleaned. */
-struct cert_text {
-    char holder[CERT_NAME_MAX];  /* given name and surname, or commonName */
-    char subject[CERT_NAME_MAX]; /* RFC 4514, the most specific first */
-    char issuer[CERT_NAME_MAX];  /* its commonName, or the whole name */
-    char from[CERT_DATE_MAX], until[CERT_DATE_MAX]; /* YYYY-MM-DD */
-    int64_t not_before, not_after; /* seconds since 1970 */
-    char number[128];            /* serialNumber, hex */
-    unsigned key_usage;          /* X509_get_key_usage; UINT32_MAX: not said */
-    bool client, server, mail, logon, authority; /* what it may be used for */
-    char key[32];                /* "RSA 2048", "EC P-256" */
-    char address[CERT_NAME_MAX]; /* rfc822Name */
-};
-
-/* False: it is no certificate. */
-bool cert_describe(struct bytes der, struct cert_text *out);
-/* "authentication, signature, decryption, TLS server" by key usage and EKU. */
-void cert_purposes(const struct cert_text *cert, char *out, size_t cap);
-enum cert_validity { CERT_VALID, CERT_NOT_YET, CERT_EXPIRED };
-enum cert_validity cert_validity(const struct cert_text *cert);
 
 /* ---- subcommands --------------------------------------------------------- */
 

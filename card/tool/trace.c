@@ -111,7 +111,7 @@ static int status_of(pid_t child)
 }
 
 /* ^C is the command's: what became of it is still told. */
-static int run_command(char **argv, const char *path)
+static int run_command(struct tool *t, char **argv, const char *path)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, old_int, old_quit;
     pid_t child;
@@ -127,6 +127,8 @@ static int run_command(char **argv, const char *path)
     }
     if (child > 0)
         status = status_of(child);
+    else
+        tool_error(t, "%s: %s", argv[1], strerror(errno));
     sigaction(SIGINT, &old_int, NULL);
     sigaction(SIGQUIT, &old_quit, NULL);
     return status;
@@ -171,7 +173,7 @@ int trace_run(struct tool *t, int argc, char **argv)
     name_by_time(name, sizeof(name));
     if (!make_file(t, out != NULL ? out : name, path))
         return TOOL_FAILED;
-    status = run_command(argv, path);
+    status = run_command(t, argv, path);
     tell(t, path);
     return status;
 }

@@ -15,33 +15,6 @@
 
 /* ---- in words ------------------------------------------------------------ */
 
-void verify_name(const X509_NAME *name, char *out, size_t cap)
-{
-    int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-    unsigned char *utf8 = NULL;
-    int len;
-
-    if (at < 0)
-        at = X509_NAME_entry_count(name) - 1;
-    snprintf(out, cap, "?");
-    if (at < 0)
-        return;
-    len = ASN1_STRING_to_UTF8(
-        &utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-    if (len > 0)
-        text_copy(out, cap, bytes_from(utf8, (size_t)len));
-    OPENSSL_free(utf8);
-}
-
-static void date_text(const ASN1_TIME *time, char *out, size_t cap)
-{
-    struct tm tm;
-
-    if (time != NULL && ASN1_TIME_to_tm(time, &tm) == 1)
-        snprintf(out, cap, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1,
-                 tm.tm_mday);
-}
-
 /* The first caIssuers of Authority Information Access (RFC 5280 4.2.2.1). */
 static void issuer_url(const X509 *x, char *out, size_t cap)
 {
@@ -95,24 +68,24 @@ static void describe(struct verify_finding *f, int error, const X509 *x,
     f->words = X509_verify_cert_error_string(error);
     if (f->kind >= VERIFY_CRL_EXPIRED && f->kind <= VERIFY_CRL_WRONG &&
         crl != NULL) {
-        verify_name(X509_CRL_get_issuer(crl), f->name, sizeof(f->name));
-        date_text(f->kind == VERIFY_CRL_EXPIRED
+        cert_short_name(X509_CRL_get_issuer(crl), f->name, sizeof(f->name));
+        cert_date(f->kind == VERIFY_CRL_EXPIRED
                       ? X509_CRL_get0_nextUpdate(crl)
                       : X509_CRL_get0_lastUpdate(crl),
-                  f->date, sizeof(f->date));
+                  f->date);
         return;
     }
     if (x == NULL)
         return;
-    verify_name(f->kind == VERIFY_MISSING ? X509_get_issuer_name(x)
+    cert_short_name(f->kind == VERIFY_MISSING ? X509_get_issuer_name(x)
                                         : X509_get_subject_name(x),
               f->name, sizeof(f->name));
     if (f->kind == VERIFY_MISSING)
         issuer_url(x, f->url, sizeof(f->url));
     if (f->kind == VERIFY_EXPIRED)
-        date_text(X509_get0_notAfter(x), f->date, sizeof(f->date));
+        cert_date(X509_get0_notAfter(x), f->date);
     if (f->kind == VERIFY_NOT_YET)
-        date_text(X509_get0_notBefore(x), f->date, sizeof(f->date));
+        cert_date(X509_get0_notBefore(x), f->date);
 }
 
 /* libcrypto says of one missing issuer that it is, and what follows from it. */

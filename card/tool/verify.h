@@ -52,7 +52,4 @@ bool verify_chain(X509 *leaf, const struct authorities *given,
                   struct verify_result *result);
 void verify_clear(struct verify_result *result);
 
-/* The commonName, or what there is last of the name; "?": there is nothing. */
-void verify_name(const X509_NAME *name, char *out, size_t cap);
-
 #endif

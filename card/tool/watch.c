@@ -92,7 +92,7 @@ static void wait_for_service(void)
     nanosleep(&pause, NULL);
 }
 
-/* CARD_E_NO_SERVICE, or another error; never success. */
+/* Until an error; 0: standard output takes no more. */
 static int watch(struct tool *t, struct card_context *ctx,
                  struct reader_states *was, struct reader_states *is)
 {
@@ -101,8 +101,7 @@ static int watch(struct tool *t, struct card_context *ctx,
     *is = *was;
     while ((rc = card_readers(ctx, is, is->known ? FOR_EVER : 0)) == 0) {
         if (!tell_gone(t, was, is) || !tell_come(t, was, is))
-            return card_fail(CARD_E_ARGUMENT, "standard output cannot be "
-                             "written");
+            return 0;
         *was = *is;
     }
     return rc;
@@ -117,13 +116,15 @@ static int watch_for_ever(struct tool *t, struct card_context *ctx,
 
     for (;;) {
         rc = watch(t, ctx, &both[0], &both[1]);
+        if (rc == 0)
+            return TOOL_DONE; /* main.c tells */
         if (rc != CARD_E_NO_SERVICE)
             return tool_card_error(t, rc);
         if (!said)
             tool_card_error(t, rc);
         said = true;
         if (!tell_gone(t, &both[0], &nothing))
-            return TOOL_FAILED;
+            return TOOL_DONE;
         both[0] = nothing;
         wait_for_service();
     }

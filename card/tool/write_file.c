@@ -16,17 +16,22 @@
 #define TEMPORARY_START ".tessera-"
 #define TEMPORARY_END ".new"
 
-void write_begin(struct write_batch *b, struct tool *t)
+struct write_batch *write_begin(struct tool *t)
 {
     static const int waiting[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXFSZ};
+    struct write_batch *b = calloc(1, sizeof(*b));
     sigset_t set;
 
+    if (b == NULL) {
+        tool_error(t, _("out of memory"));
+        return NULL;
+    }
     b->t = t;
-    b->count = b->placed = 0;
     sigemptyset(&set);
     for (size_t i = 0; i < nitems(waiting); i++)
         sigaddset(&set, waiting[i]);
     sigprocmask(SIG_BLOCK, &set, &b->signals);
+    return b;
 }
 
 static bool write_all(int fd, struct bytes content)
@@ -123,15 +128,18 @@ static void take_back_signal(void)
     sigemptyset(&set);
     sigaddset(&set, SIGXFSZ);
     while (sigtimedwait(&set, NULL, &now) > 0)
-        continue;
+        ;
 }
 
 void write_end(struct write_batch *b)
 {
+    if (b == NULL)
+        return;
     for (size_t i = b->placed; i < b->count; i++)
         unlinkat(b->files[i].folder, b->files[i].temporary, 0);
     take_back_signal();
     sigprocmask(SIG_SETMASK, &b->signals, NULL);
+    free(b);
 }
 
 static bool is_temporary(const char *name)
@@ -174,7 +182,7 @@ static bool may_be_replaced(int folder, const char *name)
 static int write_one_file(struct tool *t, const char *path, const char *name,
                           struct bytes content)
 {
-    struct write_batch b;
+    struct write_batch *b;
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok;
 
@@ -189,9 +197,10 @@ static int write_one_file(struct tool *t, const char *path, const char *name,
                         "name"), path, name);
         return TOOL_REFUSED;
     }
-    write_begin(&b, t);
-    ok = write_add(&b, folder, path, name, 0644, content) && write_commit(&b);
-    write_end(&b);
+    b = write_begin(t);
+    ok = b != NULL && write_add(b, folder, path, name, 0644, content) &&
+         write_commit(b);
+    write_end(b);
     close(folder);
     return ok ? TOOL_DONE : TOOL_FAILED;
 }

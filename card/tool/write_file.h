@@ -32,7 +32,8 @@ struct write_batch {
     sigset_t signals; /* as before */
 };
 
-void write_begin(struct write_batch *b, struct tool *t);
+/* NULL after a message. */
+struct write_batch *write_begin(struct tool *t);
 /*
  * Write a file of that mode, whatever the umask, and of the group of the one it
  * replaces. `path` is the folder's, for messages. False, after a message:
@@ -42,7 +43,7 @@ bool write_add(struct write_batch *b, int folder, const char *path,
                const char *name, mode_t mode, struct bytes content);
 /* Put them in place. False after a message. */
 bool write_commit(struct write_batch *b);
-/* Remove temporaries that were not put in place. */
+/* Remove temporaries that were not put in place, and free it; NULL allowed. */
 void write_end(struct write_batch *b);
 
 /*

@@ -38,8 +38,9 @@ for usage in auth sign; do
         <(bash "$conf/uri2pem.sh" "card://serial=99002752;usage=$usage")
 done
 
-# The two lines as they are printed, where somebody would put the server.
-door_start
+# The two lines as they are printed, where somebody would put the server. It
+# speaks TLS 1.3 too, so without its limit the second would log nobody in.
+door_start 's|TLSv1.2|& TLSv1.3|'
 says "$work/activated" "^ *export OPENSSL_CONF=$folder/openssl.cnf\$"
 {
     grep '^ *export OPENSSL_CONF=' "$work/activated"
@@ -52,13 +53,23 @@ if [ -z "${TESSERA_PRELOAD-}" ]; then
     says "$work/said" 'welcome '
     tries_are 3
 fi
+tr -s '\n ' ' ' <"$work/activated" >"$work/words"
+says "$work/words" 'a "PEM pass phrase": that is the card.s PIN'
+says "$work/words" 'add --cacert FILE'
+says "$work/words" 'Error 58 of curl means that the line with export'
+
+# And for every new terminal.
+grep 'profile$' "$work/activated" >"$work/typed"
+sh -e "$work/typed"
+[ "$(cat "$HOME/.profile")" = "export OPENSSL_CONF=$folder/openssl.cnf" ]
+rm "$HOME/.profile"
 
 # Where a program finds the PIN is the person's to say, in that file; activate
 # does not take it back, nor does it write again what is right.
 echo "pin = file:$work/pin" >>"$folder/openssl.cnf"
 cd "$work"
 OPENSSL_CONF=$folder/openssl.cnf curl_logs_in "$folder/99002752-auth.pem" \
-    "$folder/99002752-auth.key.pem"
+    "$folder/99002752-auth.key.pem" --tls-max 1.2
 sed -i '$d' "$folder/openssl.cnf"
 before=$(stat -c '%n %i %Y' "$folder"/*)
 tessera activate --no-pin >"$work/said"
@@ -95,6 +106,7 @@ says <(ls "$folder") '^99002753-auth.pem'
 echo mine >>"$folder/openssl.cnf"
 tessera deactivate --all >"$work/said" 2>"$work/warned"
 says "$work/warned" 'openssl.cnf is left: it was changed'
+says "$work/said" "^$folder/openssl.cnf\$"
 [ "$(ls -A "$folder")" = openssl.cnf ] || fail "left: $(ls -A "$folder")"
 rm "$folder/openssl.cnf"
 rmdir "$folder" "$HOME/.config"

@@ -39,6 +39,7 @@ refused tessera cert export --id xy
 refused tessera cert
 refused tessera cert export --out /dev/full
 refused tessera cert export --out nowhere/file
+says said 'nowhere cannot be opened'
 tessera cert export >/dev/full 2>said && fail 'a full disk is not noticed'
 says said 'cannot be written'
 ln -s all.pem link

@@ -48,12 +48,23 @@ sane
 card_start one 0
 examines 0
 says said 'All is well'
+says said '^OK: '
+LC_ALL=xx_XX.UTF-8 finds locale 'LC_ALL=xx_XX.UTF-8'
 says said 'CPS3 99002752'
 examines 0 --json
 jq -e '.checks | length > 8' said >/dev/null || fail 'few checks'
 tries_are 3
 
 # --- Cards and readers --------------------------------------------------------
+
+card_set_tries 0
+finds pin_blocked 'PIN of CPS3 99002752 is blocked'
+says said 'tessera pin unblock'
+card_set_tries 1
+finds pin_last_try 'one try'
+card_set_tries 2
+examines 0
+card_set_tries 3
 
 card_pull
 finds card 'no card is in a reader'
@@ -151,6 +162,12 @@ echo '[unfinished' >>openssl.cnf
 finds config 'malformed in line'
 echo '# nothing' >openssl.cnf
 finds config 'activates no provider'
+says said 'sudo tessera activate --system'
+mkdir -m 700 "$XDG_CONFIG_HOME/tessera"
+cp openssl.cnf "$XDG_CONFIG_HOME/tessera/"
+finds config 'activates no provider'
+says said "export OPENSSL_CONF=$XDG_CONFIG_HOME/tessera/openssl.cnf"
+rm -r "$XDG_CONFIG_HOME/tessera"
 sane
 sed -i 's/^tessera = tessera_sect/tessera = tesera_sect/' openssl.cnf
 finds config 'tesera_sect.*none of that name'

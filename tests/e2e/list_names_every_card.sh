@@ -1,3 +1,4 @@
+#!/bin/bash
 # readers: 8
 # Nine cards of nine kinds and one of nobody's: each is listed with URIs that
 # stock openssl takes as they are, for the very certificate that was shown.

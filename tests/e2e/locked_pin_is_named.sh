@@ -9,5 +9,5 @@ configure_with_pin
 export_certificate 'card://usage=auth' "$work/auth.pem"
 refused_soon openssl dgst -sign 'card://usage=auth' -out /dev/null \
     /dev/null
-says "$work/said" 'locked'
+says "$work/said" 'blocked'
 tries_are 0

@@ -14,7 +14,7 @@ card_start one 0
 # Everything the card hears from here on.
 listen()
 {
-    control one log "$work/card.log" >ok
+    control one log "$work/card.log" >/dev/null
 }
 
 # VERIFY with a value, CHANGE REFERENCE DATA, RESET RETRY COUNTER.
@@ -149,8 +149,8 @@ for LC_ALL in C C.UTF-8; do
 done
 
 # --- The PUK's last try, and after it -----------------------------------------
-control one set-tries 0 >ok
-control one set puk-tries 1 >ok
+control one set-tries 0 >/dev/null
+control one set puk-tries 1 >/dev/null
 refuses 6 'pin unblock'
 says "$work/said" 'one try of the PUK is left, so nothing was sent'
 converse 5 'pin unblock --last-try' "$ask_puk" 99999999 'PUK again: ' 99999999 \
@@ -161,7 +161,7 @@ refuses 5 'pin unblock --last-try --force'
 says "$work/said" 'the PUK is blocked'
 refuses 5 'pin verify'
 says "$work/said" 'and so is the PUK'
-control one set puk-tries 10 >ok
+control one set puk-tries 10 >/dev/null
 card_set_tries 3
 
 # --- Without standard input, without a terminal -------------------------------
@@ -178,6 +178,9 @@ says "$work/said" 'PINs do not belong on the command line'
 ! grep -q 1234 "$work/said" || fail 'what was typed is said again'
 refused tessera pin verify 1234
 says "$work/said" 'PINs do not belong on the command line'
+refused tessera pin verify 1234 -xy
+says "$work/said" '"-x" is not understood here'
+! grep -q 1234 "$work/said" || fail 'what was typed is said again'
 refused tessera pin verify --pin 1234
 says "$work/said" 'never its value'
 ! grep -q 1234 "$work/said" || fail 'what was typed is said again'

@@ -36,6 +36,12 @@ converse 130 'pin verify'
 : >"$pad.log"
 converse 0 'pin verify --no-keypad' 'PIN (4 digits): ' 7351
 [ ! -s "$pad.log" ] || fail 'the keypad was used'
+# As the provider: "1.tessera" is a name of tessera (config(5)).
+printf '%s\n' 'openssl_conf = init' '[init]' 'providers = all' '[all]' \
+    '1.tessera = ours' '[ours]' 'keypad = no' >"$work/no_keypad.cnf"
+export OPENSSL_CONF=$work/no_keypad.cnf
+converse 0 'pin verify' 'PIN (4 digits): ' 7351
+[ ! -s "$pad.log" ] || fail 'the keypad was used'
 printf '7351\n' >"$work/pin"
 chmod 600 "$work/pin"
 converse 0 "pin verify --pin-file $work/pin"

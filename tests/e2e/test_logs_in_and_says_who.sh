@@ -62,6 +62,27 @@ says said 'cannot be looked up|there is no host'
 visits 2 'https:localhost'
 visits 1 https://localhost:8443/ --ca /etc/hosts
 says said 'no CA certificate'
+visits 1 https://localhost:8443/ --ca absent.pem
+says said 'there is no file absent.pem'
+visits 0 https://localhost:8443/ --cacert "$ca"
+says said 'Next: tessera activate'
+OPENSSL_CONF=$conf/openssl.cnf visits 0 https://localhost:8443/ --ca "$ca"
+! grep Next: said || fail 'activated, and told to activate'
+
+# What needs no PIN comes before it is asked for: here there is no terminal.
+# asks_nothing STATUS URL [OPTION...]
+asks_nothing()
+{
+    local status=0
+
+    tessera test "${@:2}" >said 2>&1 </dev/null || status=$?
+    [ $status = "$1" ] || { cat said; fail "status $status, not $1: ${*:2}"; }
+}
+asks_nothing 1 https://localhost:8443/ --ca absent.pem
+asks_nothing 8 https://localhost:8444/ --ca "$ca"
+asks_nothing 8 https://localhost:8443/
+says said 'does not trust the CA'
+asks_nothing 6 https://localhost:8443/ --ca "$ca"
 visits 8 'https://[::1]:8443/' --ca "$ca"
 says said 'no server listens|cannot be reached'
 
@@ -94,10 +115,28 @@ door 's/TLSv1.2/TLSv1.2/'
 echo 9999 >pin
 visits 4 https://localhost:8443/ --ca "$ca"
 tries_are 2
+visits 4 https://localhost:8443/ --ca "$ca"
+tries_are 1
 echo "$PIN" >pin
 visits 6 https://localhost:8443/ --ca "$ca"
-tries_are 2
+says said 'one try is left'
+tries_are 1
+
+# After a wrong one the right one gives the tries back.
+card_set_tries 2
+visits 0 https://localhost:8443/ --ca "$ca"
+tries_are 3
+card_set_tries 0
+asks_nothing 5 https://localhost:8443/ --ca "$ca"
+says said 'tessera pin unblock'
+[ "$(grep -c blocked said)" = 1 ] || { cat said; fail 'not said once'; }
 card_set_tries 3
+converse 0 "test https://localhost:8443/ --ca $ca" \
+    'PIN (4 digits), 3 of 3 tries left: ' 12 \
+    'PIN (4 digits), 3 of 3 tries left: ' "$PIN"
+says said 'The PIN has 4 digits'
+says said 'The login works'
+tries_are 3
 
 # Connections are taken, and nothing is said.
 python3 -c '

@@ -100,11 +100,26 @@ control wrong set-tries 3 >/dev/null
 # Typed once for all keys.
 type_at_prompt 1234 "$build/bin/tessera test"
 says said 'The card works'
-[ "$(grep -c 'tries left: 3' said)" = 1 ] || fail 'asked more than once'
+[ "$(grep -c '3 of 3 tries left' said)" = 1 ] || fail 'asked more than once'
 ! grep 1234 said || fail 'the PIN is shown'
+
+# Blocked: said once, with what to do, and nothing is asked.
+control wrong set-tries 0 >/dev/null
+has_status 5 tessera test --pin-file pin
+[ "$(grep -c blocked said)" = 1 ] || { cat said; fail 'not said once'; }
+says said 'tessera pin unblock'
+has_status 5 tessera test --json
+sed -n '/^{/,$p' said | jq -e '(.works | not) and
+    .keys[0].reason == "its PIN is blocked"' >/dev/null ||
+    { cat said; fail 'a blocked PIN: JSON'; }
+control wrong set-tries 3 >/dev/null
 card_pull wrong
 
 # --- Nothing to test ----------------------------------------------------------
 
 has_status 3 tessera test
 has_status 2 tessera test --ca file
+for address in localhost:8443 http://localhost/ www://localhost; do
+    has_status 2 tessera test $address
+    says said 'write https://HOST:PORT/'
+done

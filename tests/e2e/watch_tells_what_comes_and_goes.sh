@@ -43,6 +43,12 @@ done
 [ "$(grep -c 'CPS3 99002752' "$work/text")" -ge 2 ] ||
     fail "not seen again: $(cat "$work/text")"
 
+# Who no longer reads it is told, and no more is watched.
+status=0
+with_runtime "$build/bin/tessera" watch >/dev/full 2>"$work/full" || status=$?
+[ $status = 1 ] || fail "status $status of a full disk"
+says "$work/full" 'standard output cannot be written'
+
 # A document a line.
 grep -v '^tessera: ' "$work/json" | python3 -c '
 import json, sys

@@ -54,7 +54,6 @@ void describe_certificate(struct bytes der)
         must_be_clean(text.issuer);
         must_be_clean(text.address);
         must_be_clean(text.number);
-        must_be_clean(text.key);
         cert_purposes(&text, purposes, sizeof(purposes));
         cert_validity(&text);
     }
@@ -132,7 +131,6 @@ static void look_at(struct card *c, unsigned how)
     must_be_clean(id.model);
     must_be_clean(id.serial);
     must_be_clean(id.label);
-    must_be_clean(id.manufacturer);
     must_be_result(card_describe(c, put, &count));
     look_at_objects(c);
     if ((how & DESCRIBE_PINS) == 0)

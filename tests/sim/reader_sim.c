@@ -508,7 +508,6 @@ static void take_state(struct reader_state *out, const struct slot *s)
 {
     memcpy(out->name, s->name, READER_NAME_MAX);
     out->events = s->events;
-    out->in_use = s->open > 0;
     if (s->card != NULL) {
         struct bytes atr = s->card->ops->atr(s->card);
 

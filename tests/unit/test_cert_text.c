@@ -218,6 +218,41 @@ static void test_extensions_are_text_or_digits(void **state)
                              "3=\n4=020181\n5=10\n");
 }
 
+/* The commonName next to the holder, whatever characters it is written in. */
+static void test_short_names_are_the_last_common_name(void **state)
+{
+    static const uint8_t bmp[] = {0x00, 'A', 0x00, 0xC9};
+    X509_NAME *made = X509_NAME_new();
+    char text[CERT_NAME_MAX];
+
+    (void)state;
+    assert_non_null(made);
+    cert_short_name(made, text, sizeof(text));
+    assert_string_equal(text, "?");
+    name(made, NID_countryName, V_ASN1_PRINTABLESTRING, bytes_of_string("FR"));
+    cert_short_name(made, text, sizeof(text));
+    assert_string_equal(text, "FR");
+    name(made, NID_commonName, V_ASN1_UTF8STRING, bytes_of_string("first"));
+    name(made, NID_commonName, V_ASN1_BMPSTRING, BYTES_OF(bmp));
+    name(made, NID_organizationName, V_ASN1_UTF8STRING, bytes_of_string("o"));
+    cert_short_name(made, text, sizeof(text));
+    assert_string_equal(text, "A\xC3\x89");
+    assert_true(cert_name_entry(made, NID_organizationName, text,
+                                sizeof(text)));
+    assert_false(cert_name_entry(made, NID_surname, text, sizeof(text)));
+    assert_string_equal(text, "");
+    X509_NAME_free(made);
+}
+
+static void test_a_date_that_is_none_is_a_question_mark(void **state)
+{
+    char date[CERT_DATE_MAX];
+
+    (void)state;
+    assert_int_equal(cert_date(NULL, date), 0);
+    assert_string_equal(date, "?");
+}
+
 static int make_key(void **state)
 {
     (void)state;
@@ -240,6 +275,8 @@ int main(void)
         cmocka_unit_test(test_a_name_of_nothing_is_empty),
         cmocka_unit_test(test_professionals_are_clean),
         cmocka_unit_test(test_extensions_are_text_or_digits),
+        cmocka_unit_test(test_short_names_are_the_last_common_name),
+        cmocka_unit_test(test_a_date_that_is_none_is_a_question_mark),
     };
 
     return cmocka_run_group_tests(tests, make_key, free_key);

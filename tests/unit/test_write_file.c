@@ -25,7 +25,7 @@ struct place {
     char path[64];
     int folder;
     struct tool t;
-    struct write_batch b;
+    struct write_batch *b;
 };
 
 static char message[1024];
@@ -113,15 +113,15 @@ static void assert_file(const struct place *p, const char *name, int mode,
 static bool add(struct place *p, const char *name, mode_t mode,
                 const char *content)
 {
-    return write_add(&p->b, p->folder, p->path, name, mode,
+    return write_add(p->b, p->folder, p->path, name, mode,
                      bytes_of_string(content));
 }
 
 static void write_one(struct place *p, const char *name, const char *content)
 {
-    write_begin(&p->b, &p->t);
-    assert_true(add(p, name, 0644, content) && write_commit(&p->b));
-    write_end(&p->b);
+    p->b = write_begin(&p->t);
+    assert_true(add(p, name, 0644, content) && write_commit(p->b));
+    write_end(p->b);
 }
 
 /* ---- batches ------------------------------------------------------------- */
@@ -132,11 +132,11 @@ static void test_files_appear_together_with_their_modes(void **state)
     char text[64];
     mode_t before = umask(0077);
 
-    write_begin(&p->b, &p->t);
+    p->b = write_begin(&p->t);
     assert_true(add(p, "one", 0644, "1") && add(p, "two", 0600, "2"));
     assert_int_equal(read_back(p, "one", text), NO_SUCH_FILE);
-    assert_true(write_commit(&p->b));
-    write_end(&p->b);
+    assert_true(write_commit(p->b));
+    write_end(p->b);
     umask(before);
     assert_file(p, "one", 0644, "1");
     assert_file(p, "two", 0600, "2");
@@ -148,9 +148,9 @@ static void test_without_a_commit_all_is_as_before(void **state)
     struct place *p = *state;
 
     write_one(p, "one", "old");
-    write_begin(&p->b, &p->t);
+    p->b = write_begin(&p->t);
     assert_true(add(p, "one", 0644, "new") && add(p, "two", 0644, "new"));
-    write_end(&p->b);
+    write_end(p->b);
     assert_file(p, "one", 0644, "old");
     assert_int_equal(count_files(p, false), 1);
 }
@@ -165,9 +165,9 @@ static void test_the_group_stays(void **state)
     write_one(p, "one", "old");
     if (fchownat(p->folder, "one", (uid_t)-1, theirs, 0) < 0)
         skip();
-    write_begin(&p->b, &p->t);
-    assert_true(add(p, "one", 0640, "new") && write_commit(&p->b));
-    write_end(&p->b);
+    p->b = write_begin(&p->t);
+    assert_true(add(p, "one", 0640, "new") && write_commit(p->b));
+    write_end(p->b);
     assert_int_equal(fstatat(p->folder, "one", &st, 0), 0);
     assert_int_equal(st.st_gid, theirs);
     assert_file(p, "one", 0640, "new");
@@ -180,11 +180,11 @@ static void test_temporaries_are_private(void **state)
     struct stat st;
     mode_t before = umask(0);
 
-    write_begin(&p->b, &p->t);
+    p->b = write_begin(&p->t);
     assert_true(add(p, "one", 0600, "secret"));
-    assert_int_equal(fstatat(p->folder, p->b.files[0].temporary, &st, 0), 0);
+    assert_int_equal(fstatat(p->folder, p->b->files[0].temporary, &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
-    write_end(&p->b);
+    write_end(p->b);
     umask(before);
 }
 
@@ -193,10 +193,10 @@ static void test_the_last_of_a_name_stays(void **state)
 {
     struct place *p = *state;
 
-    write_begin(&p->b, &p->t);
+    p->b = write_begin(&p->t);
     assert_true(add(p, "list", 0644, "first") && add(p, "list", 0644, "last"));
-    assert_true(write_commit(&p->b));
-    write_end(&p->b);
+    assert_true(write_commit(p->b));
+    write_end(p->b);
     assert_file(p, "list", 0644, "last");
 }
 
@@ -220,9 +220,9 @@ static void test_a_planted_temporary_is_refused(void **state)
     write_one(p, "target", "theirs");
     snprintf(name, sizeof(name), ".tessera-%ld-0.new", (long)getpid());
     assert_int_equal(linkat(p->folder, "target", p->folder, name, 0), 0);
-    write_begin(&p->b, &p->t);
+    p->b = write_begin(&p->t);
     assert_false(add(p, "one", 0644, "ours"));
-    write_end(&p->b);
+    write_end(p->b);
     assert_file(p, "target", 0644, "theirs");
     assert_int_equal(count_files(p, false), 2);
     write_clean(p->folder);
@@ -234,10 +234,10 @@ static void test_a_place_that_is_a_folder_stops_it(void **state)
     struct place *p = *state;
 
     assert_int_equal(mkdirat(p->folder, "two", 0700), 0);
-    write_begin(&p->b, &p->t);
+    p->b = write_begin(&p->t);
     assert_true(add(p, "one", 0644, "1") && add(p, "two", 0644, "2"));
-    assert_false(write_commit(&p->b));
-    write_end(&p->b);
+    assert_false(write_commit(p->b));
+    write_end(p->b);
     assert_non_null(strstr(message, "two"));
     assert_int_equal(count_files(p, false), 2);
 }
@@ -249,14 +249,14 @@ static void test_no_more_than_there_is_room_for(void **state)
 
     memset(name, 'n', sizeof(name));
     name[WRITE_NAME_MAX] = '\0';
-    write_begin(&p->b, &p->t);
+    p->b = write_begin(&p->t);
     assert_false(add(p, name, 0644, ""));
     for (size_t i = 0; i < WRITE_MAX; i++) {
         snprintf(name, sizeof(name), "%zu", i);
         assert_true(add(p, name, 0644, ""));
     }
     assert_false(add(p, "more", 0644, ""));
-    write_end(&p->b);
+    write_end(p->b);
     assert_int_equal(count_files(p, false), 0);
 }
 
@@ -279,12 +279,12 @@ static void test_signals_wait_for_the_end(void **state)
 
         caught = 0;
         sigaction(numbers[i], &catch, &before);
-        write_begin(&p->b, &p->t);
+        p->b = write_begin(&p->t);
         assert_true(add(p, "one", 0644, "1"));
         raise(numbers[i]);
         assert_int_equal(caught, 0);
-        assert_true(write_commit(&p->b));
-        write_end(&p->b);
+        assert_true(write_commit(p->b));
+        write_end(p->b);
         assert_int_equal(caught, numbers[i]);
         sigaction(numbers[i], &before, NULL);
     }
@@ -304,12 +304,12 @@ static void test_a_file_over_the_limit_changes_nothing(void **state)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     low = before;
     low.rlim_cur = 1024;
-    write_begin(&p->b, &p->t);
+    p->b = write_begin(&p->t);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-    added = write_add(&p->b, p->folder, p->path, "one", 0644,
+    added = write_add(p->b, p->folder, p->path, "one", 0644,
                       BYTES_OF(content));
     setrlimit(RLIMIT_FSIZE, &before);
-    write_end(&p->b);
+    write_end(p->b);
     assert_false(added);
     assert_non_null(strstr(message, strerror(EFBIG)));
     assert_file(p, "one", 0644, "old");
