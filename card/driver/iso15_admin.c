@@ -61,15 +61,33 @@ static int add_pins(struct token *t)
     return 0;
 }
 
+/* Some PIN's protectedBy says that this unblocks it. */
+static bool is_named(const struct token *t, const struct card_pin_info *puk)
+{
+    const struct card_id *id = &puk->auth_id;
+
+    for (size_t i = 0; i < t->pin_count; i++)
+        if (bytes_equal(bytes_from(id->data, id->len),
+                        bytes_from(t->pins[i].protected_by.data,
+                                   t->pins[i].protected_by.len)))
+            return true;
+    return false;
+}
+
 /*
  * Not every card tells of its PUK this way; then what the last wrong one was
- * answered holds.
+ * answered holds. A security officer's PIN that no PIN names has a counter of
+ * its own: MyEID's PUKs, which are no objects, have another.
  */
 static int pin_status(struct token *t, struct card_pin_info *pin)
 {
-    int before = pin->tries_left;
-    int rc = driver_iso15.pin_status(t, pin);
+    int before = pin->tries_left, rc;
 
+    if (pin->unblocking && !is_named(t, pin)) {
+        pin->silent = true;
+        return 0;
+    }
+    rc = driver_iso15.pin_status(t, pin);
     if (!pin->unblocking || (rc < 0 && !apdu_refused(rc)))
         return rc;
     pin->silent = pin->silent || rc < 0;

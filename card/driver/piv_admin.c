@@ -34,16 +34,18 @@ static int add_pins(struct token *t)
     return 0;
 }
 
-/* Of the PUK the standard has no query: an empty VERIFY is for PINs. */
+/*
+ * Of the PUK the standard has no query: an empty VERIFY is for PINs. Yubico's
+ * metadata tell, and other makers' cards have taken them over.
+ */
 static int pin_status(struct token *t, struct card_pin_info *pin)
 {
-    const struct piv *piv = t->priv;
-    int rc = 0;
+    int rc;
 
     if (!pin->unblocking)
         return driver_piv.pin_status(t, pin);
     pin->tries_left = CARD_TRIES_UNKNOWN;
-    if (piv->yubico && piv_refused(rc = piv_read_tries(t, pin))) {
+    if (piv_refused(rc = piv_read_tries(t, pin))) {
         pin->tries_left = CARD_TRIES_UNKNOWN;
         rc = 0;
     }

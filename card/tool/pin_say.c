@@ -129,9 +129,10 @@ static void say_done(const struct pin_job *j)
         out_line(out, _("Done: the PIN is changed."));
     if (j->result.reinsert)
         out_line(out, _("Take the card out and put it back."));
-    tool_say(j->tool, _("Next: \"tessera test\" tries the card's keys, "
-                        "\"tessera activate\" makes them known to your "
-                        "programs."));
+    if (j->action->sets)
+        tool_say(j->tool, _("Next: \"tessera test\" tries the card's keys, "
+                            "\"tessera activate\" makes them known to your "
+                            "programs."));
 }
 
 static int say_unknown(const struct pin_job *j)
@@ -165,12 +166,17 @@ static int say_wrong(const struct pin_job *j)
     return TOOL_WRONG;
 }
 
-/* Some cards say wrong with no try left, some say blocked at once. */
+/*
+ * Some cards say wrong with no try left, some say blocked at once; one that
+ * did not tell its tries may have been blocked before.
+ */
 static int say_blocked_now(const struct pin_job *j)
 {
-    if (pin_presented(j)->presented && j->action->by_puk)
+    bool was_tried = pin_presented(j)->presented && j->told >= 0;
+
+    if (was_tried && j->action->by_puk)
         tool_error(j->tool, _("the PUK was wrong. Not done"));
-    else if (pin_presented(j)->presented)
+    else if (was_tried)
         tool_error(j->tool, _("the PIN was wrong. Not done"));
     return j->action->by_puk ? say_puk_blocked(j) : say_blocked(j);
 }

@@ -18,12 +18,21 @@ enum { READ_ALL = CARD_READ_OBJECTS | CARD_READ_PINS | CARD_READ_LABEL };
 static const struct {
     const char *name, *label;
 } labels[] = {
+    {"algorithm-auth", N_("Login key")},
+    {"algorithm-decrypt", N_("Decryption key")},
+    {"algorithm-sign", N_("Signature key")},
     {"algorithms", N_("Algorithms")},
     {"application", N_("Application")},
     {"application-authority", N_("Authority")},
     {"application-label", N_("Application name")},
+    {"created-auth", N_("Login key made")},
+    {"created-decrypt", N_("Decryption key made")},
+    {"created-sign", N_("Signature key made")},
     {"expiration", N_("Expires")},
     {"fasc-n", N_("FASC-N")},
+    {"fingerprint-auth", N_("Login key's print")},
+    {"fingerprint-decrypt", N_("Decryption key's print")},
+    {"fingerprint-sign", N_("Signature key's print")},
     {"guid", N_("GUID")},
     {"atr", "ATR"},
     {"historical-bytes", N_("Historical bytes")},

@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 
 #include "card/base/secret.h"
+#include "card/tool/config.h"
 #include "card/tool/list.h"
 
 enum { WARN_DAYS = 30, SECONDS_A_DAY = 86400 };
@@ -305,6 +306,17 @@ static void put_card(struct run *r)
     out_close(r->t->out);
 }
 
+static void put_success(struct tool *t)
+{
+    struct tool_config config;
+
+    tool_config(&config);
+    out_line(t->out, _("The card works."));
+    if (!config.activated)
+        out_line(t->out, _("Next: tessera activate makes your programs find "
+                           "it."));
+}
+
 /* An error that ended it stands in the sentence. */
 static int conclude(struct run *r)
 {
@@ -322,7 +334,7 @@ static int conclude(struct run *r)
     if (empty)
         out_line(r->t->out, _("There is no key on this card."));
     else if (r->failed == 0)
-        out_line(r->t->out, _("The card works."));
+        put_success(r->t);
     else
         out_line(r->t->out, _("Something is to be mended: see above."));
     return empty || r->failed > 0 ? TOOL_FINDINGS : TOOL_DONE;

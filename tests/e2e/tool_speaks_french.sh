@@ -98,7 +98,7 @@ says "$work/plain" 'Serial number'
 
 # --- What is asked ------------------------------------------------------------
 ask_pin="Code porteur (4 chiffres)$nbsp: "
-ask_puk="Code de déblocage (8 chiffres)$nbsp: "
+ask_puk="Code de déblocage PUK (8 chiffres)$nbsp: "
 ask_new="Nouveau code porteur (4 chiffres)$nbsp: "
 ask_again="Nouveau code porteur, encore une fois$nbsp: "
 export SPEAKER=in_french
