@@ -4,8 +4,9 @@
 #
 #   --asan  build and test under AddressSanitizer and UBSan instead
 #   --tsan  build and run what has threads under ThreadSanitizer instead
-#   --long  each test five times, to find those that fail now and then, a
-#           thousand forks at every moment, and a minute of fuzzing
+#   --long  each test five times, to find those that fail now and then, the
+#           slowest ones too, a thousand forks at every moment, and a minute of
+#           fuzzing
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd) || exit
 # shellcheck source=tests/lib.sh
@@ -45,6 +46,7 @@ fi
 
 say "tests"
 cd "$top" || exit
+[ $long = yes ] || select+=(--label-exclude slow)
 ctest --preset $preset --parallel "$(nproc)" ${repeat[@]+"${repeat[@]}"} \
     ${select[@]+"${select[@]}"}
 status=$?
