@@ -29,7 +29,7 @@ packages_sim=(pcscd libqrencode4 openssl curl nginx iproute2)
 packages_test=(clang valgrind opensc procps softhsm2 p11-kit apache2 haproxy
     gnupg scdaemon libjemalloc2 libnss3-tools mutt postgresql python3 stunnel4
     yubico-piv-tool dpkg-dev debootstrap debian-archive-keyring duktape systemd
-    bash-completion expect git groff-base jq locales man-db strace)
+    bash-completion expect file git groff-base jq locales man-db strace)
 
 package_missing()
 {
