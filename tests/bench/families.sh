@@ -131,7 +131,7 @@ median_ms()
 
     for _ in 1 2 3 4 5; do
         start=${EPOCHREALTIME/./}
-        "$@" >/dev/null || true
+        "$@" >/dev/null
         times+=($(((${EPOCHREALTIME/./} - start) / 1000)))
     done
     printf '%s\n' "${times[@]}" | sort -n | sed -n 3p
@@ -151,6 +151,15 @@ figures_of_list()
     echo "list_nine_cached_apdus $(($(all_apdus) - before)) APDUs"
     echo "list_nine_ms $(median_ms uncached_list) ms"
     echo "list_nine_cached_ms $(median_ms tessera list) ms"
+}
+
+# Status 3: there is nothing in the readers.
+list_without_card()
+{
+    local status=0
+
+    tessera list 2>/dev/null || status=$?
+    [ $status -eq 3 ]
 }
 
 uncached_list()

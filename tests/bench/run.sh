@@ -88,7 +88,7 @@ read -r idle _ <<<"$("$build/tests/start_cost" "$work/without.cnf" \
 echo "idle_ms $idle ms"
 card_pull one
 # Nothing in the readers: what the program itself costs.
-echo "tool_without_card_ms $(median_ms tessera list 2>/dev/null) ms"
+echo "tool_without_card_ms $(median_ms list_without_card) ms"
 
 figures_of_families
 figures_of_time
